@@ -1,1 +1,3 @@
-fn main(){}
+//! The `makegood` binary.
+
+fn main() {}
