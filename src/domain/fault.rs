@@ -1,5 +1,6 @@
 //! Whose fault a failed attempt is.
 
+use super::names::names;
 use serde::{Deserialize, Serialize};
 
 /// Whose fault a failed attempt is; the policy's cause map decides (§2.2).
@@ -13,3 +14,5 @@ pub enum Fault {
     /// The reported cause does not say: a person or a declared incident must.
     Undetermined,
 }
+
+names!(Fault { Platform => "platform", Customer => "customer", Undetermined => "undetermined" });

@@ -3,6 +3,7 @@
 use super::credits::Credits;
 use super::ids::{OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use super::money::Money;
+use super::names::names;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,7 +18,9 @@ pub enum PurchaseKind {
     Subscription,
 }
 
-/// The bank's side of a purchase: the gravest of its disputes.
+names!(PurchaseKind { OneTime => "one_time", Subscription => "subscription" });
+
+/// The bank's side of a purchase: the gravest of its disputes, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeState {
@@ -31,6 +34,8 @@ pub enum DisputeState {
     /// The bank has returned money for this purchase.
     Lost,
 }
+
+names!(DisputeState { None => "none", Won => "won", Open => "open", Lost => "lost" });
 
 /// A recorded purchase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

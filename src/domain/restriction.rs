@@ -1,6 +1,7 @@
 //! Restrictions: reasons why an account may not spend, buy or be refunded (§3.3, §6).
 
 use super::ids::{ChargebackId, RestrictionId};
+use super::names::names;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,12 @@ pub enum RestrictionKind {
     /// A violation is established (§3.3).
     ViolationConfirmed,
 }
+
+names!(RestrictionKind {
+    Suspended => "suspended", PurchaseBlocked => "purchase_blocked", RefundBlocked => "refund_blocked",
+    Terminated => "terminated", ViolationSuspected => "violation_suspected",
+    ViolationConfirmed => "violation_confirmed",
+});
 
 /// One restriction. Lifting one never lifts another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
