@@ -140,11 +140,11 @@ impl ChargebackEvent {
 /// The bank's side of a purchase from the stages of its disputes: the gravest counts.
 #[must_use]
 pub fn dispute_state(stages: impl IntoIterator<Item = ChargebackStage>) -> DisputeState {
-    let states = stages.into_iter().map(|stage| match stage {
+    let sides = stages.into_iter().map(|stage| match stage {
         ChargebackStage::Withdrawn => DisputeState::None,
         ChargebackStage::Won => DisputeState::Won,
         ChargebackStage::Open => DisputeState::Open,
         ChargebackStage::Lost => DisputeState::Lost,
     });
-    states.max().unwrap_or_default()
+    sides.max().unwrap_or_default()
 }
