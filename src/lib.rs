@@ -1,1 +1,4 @@
 //! Makegood.
+pub mod clock;
+pub mod config;
+pub mod postgres;

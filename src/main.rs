@@ -1,1 +1,5 @@
-fn main(){}
+//! Makegood.
+
+fn main() {
+    let _ = makegood::config::load();
+}
