@@ -182,8 +182,10 @@ impl TelemetrySettings {
 
     fn check(&self) -> Result<(), String> {
         match self.otlp_endpoint() {
-            Some(endpoint) if !is_http(endpoint) => {
-                Err("the OTLP endpoint must begin with http:// or https://".to_owned())
+            Some(endpoint) if !endpoint.starts_with("http://") => {
+                Err("the OTLP endpoint must begin with http://: run a collector beside the service where \
+                     traces must be encrypted"
+                    .to_owned())
             }
             _ => Ok(()),
         }
