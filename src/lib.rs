@@ -1,5 +1,9 @@
-//! Makegood.
+//! Makegood: the refund desk for platforms that sell generation credits.
+//!
+//! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy` checks the borders.
+
 pub mod clock;
 pub mod config;
+pub mod domain;
 pub mod postgres;
 pub mod telemetry;

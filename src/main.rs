@@ -1,5 +1,3 @@
-//! Makegood.
+//! The `makegood` binary.
 
-fn main() {
-    let _ = makegood::config::load();
-}
+fn main() {}

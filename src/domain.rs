@@ -1,0 +1,17 @@
+//! Pure nouns and their arithmetic: no time source, no storage, no wire, no rules about who deserves what.
+
+pub mod book;
+pub mod case_file;
+pub mod chargeback;
+pub mod credits;
+pub mod entry;
+pub mod fault;
+pub mod ids;
+pub mod lot;
+pub mod money;
+pub(crate) mod names;
+pub mod purchase;
+pub mod refund;
+pub mod request;
+pub mod restriction;
+pub mod usage;

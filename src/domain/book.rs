@@ -1,0 +1,210 @@
+//! The book: an account's lots that may still change, and the pure operations on them.
+//!
+//! Every operation is a story of [`Movement`]s through the one private door `shift`, so that the ledger's
+//! entries and the lots' buckets cannot disagree. An operation that fails leaves the book to be thrown away:
+//! callers keep nothing of it.
+
+mod attempts;
+mod disputes;
+mod refunds;
+
+use super::credits::{Credits, OutOfRange};
+use super::entry::{EntryCause, Movement};
+use super::ids::LotId;
+use super::lot::{Bucket, Lot, NewLot};
+use super::usage::UsageStage;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+pub use attempts::{HoldOrder, NotRestorable, Report, RestoreOutcome};
+pub use disputes::Loss;
+pub use refunds::RefundedCredits;
+
+/// Why an operation on the book was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// The lots have fewer spendable credits than asked.
+    #[error("the account has {available} credits available and {needed} are needed")]
+    InsufficientCredits {
+        /// Credits asked for.
+        needed: Credits,
+        /// Credits that may be spent.
+        available: Credits,
+    },
+    /// The usage holds nothing any more.
+    #[error("the attempt is {}, not held", .0.name())]
+    NotHeld(UsageStage),
+    /// More outputs delivered than asked for.
+    #[error("{delivered} outputs were delivered of {asked} asked for")]
+    TooManyOutputs {
+        /// Outputs delivered.
+        delivered: i32,
+        /// Outputs asked for.
+        asked: i32,
+    },
+    /// A lot that must be there was not loaded.
+    #[error("a lot of the operation is missing from the book")]
+    UnknownLot(LotId),
+    /// A sum left its range.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+}
+
+/// What an account has, over its lots that may still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Balance {
+    /// May be spent now.
+    pub available: Credits,
+    /// Reserved by running attempts.
+    pub held: Credits,
+    /// Kept from use while a bank decides.
+    pub frozen: Credits,
+}
+
+/// What an operation changed: the write set.
+#[derive(Debug)]
+pub struct Changes {
+    /// Lots that were not in the database, as they are now.
+    pub new_lots: Vec<Lot>,
+    /// Lots that were, as they are now.
+    pub changed_lots: Vec<Lot>,
+    /// The movements, in order.
+    pub movements: Vec<Movement>,
+}
+
+/// An account's lots in burn order, and what happened to them since they were loaded.
+#[derive(Debug)]
+pub struct Book {
+    lots: Vec<Lot>,
+    created: BTreeSet<LotId>,
+    touched: BTreeSet<LotId>,
+    movements: Vec<Movement>,
+    now: DateTime<Utc>,
+    grace: TimeDelta,
+}
+
+impl Book {
+    /// Opens the book at an instant. `grace` is how long credits given back to an expired lot may still be
+    /// spent (a policy parameter).
+    #[must_use]
+    pub fn open(mut lots: Vec<Lot>, now: DateTime<Utc>, grace: TimeDelta) -> Self {
+        lots.sort_by(Lot::burn_order);
+        Self { lots, created: BTreeSet::new(), touched: BTreeSet::new(), movements: Vec::new(), now, grace }
+    }
+
+    /// The lots in burn order.
+    #[must_use]
+    pub fn lots(&self) -> &[Lot] {
+        &self.lots
+    }
+
+    /// What the account has now.
+    ///
+    /// # Errors
+    /// [`BookError::OutOfRange`] on overflow.
+    pub fn balance(&self) -> Result<Balance, BookError> {
+        let sum = |of: &dyn Fn(&Lot) -> Credits| Credits::sum(self.lots.iter().map(of));
+        Ok(Balance {
+            available: sum(&|lot| lot.spendable(self.now))?,
+            held: sum(&|lot| lot.held)?,
+            frozen: sum(&|lot| lot.frozen)?,
+        })
+    }
+
+    /// Grants credits in a new lot. While its purchase is disputed they are frozen at once (§6).
+    ///
+    /// # Errors
+    /// [`BookError::OutOfRange`] on overflow.
+    pub fn grant(
+        &mut self,
+        new: NewLot,
+        credits: Credits,
+        disputed: bool,
+        cause: &EntryCause,
+    ) -> Result<(), BookError> {
+        let mut lot = Lot::empty(new);
+        lot.disputed = disputed;
+        let lot_id = lot.lot_id;
+        self.lots.push(lot);
+        self.lots.sort_by(Lot::burn_order);
+        self.created.insert(lot_id);
+        self.shift(lot_id, Bucket::Granted, Bucket::Available, credits, cause)?;
+        if disputed {
+            self.shift(lot_id, Bucket::Available, Bucket::Frozen, credits, cause)?;
+        }
+        Ok(())
+    }
+
+    /// Closes the book and hands out what must be written.
+    #[must_use]
+    pub fn close(self) -> Changes {
+        let Self { lots, created, touched, movements, .. } = self;
+        let (new_lots, old_lots): (Vec<_>, Vec<_>) =
+            lots.into_iter().partition(|lot| created.contains(&lot.lot_id));
+        let changed_lots = old_lots.into_iter().filter(|lot| touched.contains(&lot.lot_id)).collect();
+        Changes { new_lots, changed_lots, movements }
+    }
+
+    fn lot_mut(&mut self, lot_id: LotId) -> Result<&mut Lot, BookError> {
+        self.touched.insert(lot_id);
+        self.lots.iter_mut().find(|lot| lot.lot_id == lot_id).ok_or(BookError::UnknownLot(lot_id))
+    }
+
+    /// The one door: moves credits within a lot and writes the movement down. Nothing moves for zero.
+    fn shift(
+        &mut self,
+        lot_id: LotId,
+        from: Bucket,
+        to: Bucket,
+        credits: Credits,
+        cause: &EntryCause,
+    ) -> Result<(), BookError> {
+        if credits.is_zero() {
+            return Ok(());
+        }
+        self.lot_mut(lot_id)?.shift(from, to, credits)?;
+        self.movements.push(Movement { lot_id, from, to, credits, cause: cause.clone() });
+        Ok(())
+    }
+
+    /// Gives credits back to a lot and lets them settle where the lot's state sends them: first to revoked, up
+    /// to what lost disputes are owed; then to frozen while a dispute is open; else to available, with grace if
+    /// the lot ran out meanwhile.
+    fn give_back(
+        &mut self,
+        lot_id: LotId,
+        from: Bucket,
+        credits: Credits,
+        cause: &EntryCause,
+    ) -> Result<(), BookError> {
+        let lot = self.lot_mut(lot_id)?;
+        let owed = lot.owed.min(credits);
+        lot.owed = lot.owed.minus(owed)?;
+        let disputed = lot.disputed;
+        let rest = credits.minus(owed)?;
+        self.shift(lot_id, from, Bucket::Revoked, owed, cause)?;
+        if rest.is_zero() {
+            return Ok(());
+        }
+        if disputed {
+            return self.shift(lot_id, from, Bucket::Frozen, rest, cause);
+        }
+        self.renew(lot_id)?;
+        self.shift(lot_id, from, Bucket::Available, rest, cause)
+    }
+
+    /// Before credits come back to a lot that ran out: what still lay in it expires, and the lot lives on for
+    /// the grace period.
+    fn renew(&mut self, lot_id: LotId) -> Result<(), BookError> {
+        let (now, grace) = (self.now, self.grace);
+        let lot = self.lot_mut(lot_id)?;
+        if !lot.is_expired(now) {
+            return Ok(());
+        }
+        let leftover = lot.available;
+        self.shift(lot_id, Bucket::Available, Bucket::Expired, leftover, &EntryCause::Expiry)?;
+        self.lot_mut(lot_id)?.expires_at = now.checked_add_signed(grace);
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Entries: the immutable rows of the ledger, chained by hash per account.
+
+use super::credits::Credits;
+use super::ids::{
+    AccountId, Actor, Attempt, ChargebackId, IncidentId, LotId, PurchaseId, RefundId, RefundRequestId,
+};
+use super::lot::Bucket;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// What a movement was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryCause {
+    /// An attempt at a job.
+    Usage(Attempt),
+    /// A delivery of a purchase's credits.
+    Purchase(PurchaseId),
+    /// A refund request's remedy in credits.
+    RefundRequest(RefundRequestId),
+    /// A refund of money, or its failure.
+    Refund(RefundId),
+    /// A bank's dispute.
+    Chargeback(ChargebackId),
+    /// A declared incident.
+    Incident(IncidentId),
+    /// Time: credits ran out.
+    Expiry,
+    /// A grant or a revocation by a person.
+    Person,
+}
+
+impl EntryCause {
+    /// The kind's stored name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Purchase(_) => "purchase",
+            Self::RefundRequest(_) => "refund_request",
+            Self::Refund(_) => "refund",
+            Self::Chargeback(_) => "chargeback",
+            Self::Incident(_) => "incident",
+            Self::Expiry => "expiry",
+            Self::Person => "person",
+        }
+    }
+
+    /// The id within its kind; empty for kinds without one.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Usage(attempt) => attempt.to_string(),
+            Self::Purchase(id) => id.to_string(),
+            Self::RefundRequest(id) => id.to_string(),
+            Self::Refund(id) => id.to_string(),
+            Self::Chargeback(id) => id.to_string(),
+            Self::Incident(id) => id.to_string(),
+            Self::Expiry | Self::Person => String::new(),
+        }
+    }
+}
+
+/// Credits that left one bucket of a lot for another: an entry before it has its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// The lot.
+    pub lot_id: LotId,
+    /// Where they were.
+    pub from: Bucket,
+    /// Where they are.
+    pub to: Bucket,
+    /// How many, more than zero.
+    pub credits: Credits,
+    /// What for.
+    pub cause: EntryCause,
+}
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
+
+/// The end of an account's chain: what the next entry builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainHead {
+    /// The last entry's place; 0 before the first.
+    pub seq: i64,
+    /// The last entry's hash; zeros before the first.
+    pub hash: Hash,
+}
+
+impl ChainHead {
+    /// Before the first entry.
+    pub const START: Self = Self { seq: 0, hash: [0; 32] };
+}
+
+/// One immutable ledger row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the account's chain: dense, from 1.
+    pub seq: i64,
+    /// What moved.
+    pub movement: Movement,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The trace that it happened in.
+    pub trace_id: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The hash of the entry before.
+    pub prev_hash: Hash,
+    /// Its own hash.
+    pub hash: Hash,
+}
+
+/// What is hashed, in this order, as JSON after the previous hash. A change here breaks every chain:
+/// add a version field instead.
+#[derive(Serialize)]
+struct HashedEntry<'a> {
+    account_id: &'a AccountId,
+    seq: i64,
+    lot_id: LotId,
+    from: Bucket,
+    to: Bucket,
+    credits: Credits,
+    cause_kind: &'a str,
+    cause_id: &'a str,
+    actor: &'a Actor,
+    trace_id: Option<&'a str>,
+    at_micros: i64,
+}
+
+/// Gives movements their places in the chain of `account_id` behind `head`, and returns the new end.
+#[must_use]
+pub fn chain(
+    account_id: &AccountId,
+    head: ChainHead,
+    movements: Vec<Movement>,
+    actor: &Actor,
+    trace_id: Option<&str>,
+    at: DateTime<Utc>,
+) -> (Vec<Entry>, ChainHead) {
+    let mut head = head;
+    let entries = movements
+        .into_iter()
+        .map(|movement| {
+            let seq = head.seq.saturating_add(1);
+            let cause_id = movement.cause.id();
+            let hashed = HashedEntry {
+                account_id,
+                seq,
+                lot_id: movement.lot_id,
+                from: movement.from,
+                to: movement.to,
+                credits: movement.credits,
+                cause_kind: movement.cause.kind(),
+                cause_id: &cause_id,
+                actor,
+                trace_id,
+                at_micros: at.timestamp_micros(),
+            };
+            let hash = hash(&head.hash, &hashed);
+            let trace_id = trace_id.map(str::to_owned);
+            let entry =
+                Entry { seq, movement, actor: actor.clone(), trace_id, at, prev_hash: head.hash, hash };
+            head = ChainHead { seq, hash };
+            entry
+        })
+        .collect();
+    (entries, head)
+}
+
+fn hash(prev_hash: &Hash, entry: &HashedEntry<'_>) -> Hash {
+    // Plain strings and integers always have a JSON form, so the default is never reached.
+    let body = serde_json::to_vec(entry).unwrap_or_default();
+    Sha256::new().chain_update(prev_hash).chain_update(body).finalize().into()
+}

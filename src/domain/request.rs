@@ -1,0 +1,176 @@
+//! The refund request: what a customer claims and tells us (§5).
+
+use super::ids::{Attempt, PurchaseId, RefundRequestId};
+use super::money::Money;
+use super::names::names;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What the customer says went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// The same purchase was made more than once (§2.1).
+    DuplicatePurchase,
+    /// A technical error on our side prevents use (§2.2).
+    TechnicalIssue,
+    /// Bought credits never arrived (§2.3).
+    CreditsNotDelivered,
+    /// A subscription renewed against the customer's wish (§7.2).
+    UnintendedRenewal,
+    /// The images do not please (§3.1).
+    Dissatisfied,
+    /// The customer changed their mind (§3.2).
+    ChangeOfMind,
+    /// Somebody else paid with the customer's means.
+    UnauthorisedPayment,
+    /// One output is defective.
+    DefectiveOutput,
+    /// Anything else.
+    Other,
+}
+
+names!(Claim {
+    DuplicatePurchase => "duplicate_purchase", TechnicalIssue => "technical_issue",
+    CreditsNotDelivered => "credits_not_delivered", UnintendedRenewal => "unintended_renewal",
+    Dissatisfied => "dissatisfied", ChangeOfMind => "change_of_mind",
+    UnauthorisedPayment => "unauthorised_payment", DefectiveOutput => "defective_output", Other => "other",
+});
+
+/// A detail that a policy may require (§5.2, §2.1, §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// The order, payment or purchase that the claim is about.
+    OrderId,
+    /// The email address of the account.
+    AccountEmail,
+    /// When the purchase was made.
+    PurchasedAt,
+    /// Amount and currency paid.
+    AmountPaid,
+    /// A brief explanation.
+    Explanation,
+    /// When attempts failed (§2.2).
+    AttemptedAt,
+    /// The attempt that the claim is about.
+    Attempt,
+    /// A bank or card statement (§2.1).
+    Statement,
+    /// Error screenshots or logs (§2.2).
+    Logs,
+}
+
+names!(Detail {
+    OrderId => "order_id", AccountEmail => "account_email", PurchasedAt => "purchased_at",
+    AmountPaid => "amount_paid", Explanation => "explanation", AttemptedAt => "attempted_at",
+    Attempt => "attempt", Statement => "statement", Logs => "logs",
+});
+
+/// What kind of paper a piece of evidence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// A bank or card statement.
+    Statement,
+    /// A screenshot.
+    Screenshot,
+    /// A log.
+    Log,
+    /// A list of order ids.
+    OrderIds,
+    /// Anything else.
+    Other,
+}
+
+names!(EvidenceKind {
+    Statement => "statement", Screenshot => "screenshot", Log => "log", OrderIds => "order_ids", Other => "other",
+});
+
+/// A reference to evidence; the paper itself is never fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// Where the platform keeps it.
+    pub uri: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size_bytes: i64,
+}
+
+/// What the customer told us besides the claim (§5.2). Free text: never logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// The account's email address.
+    pub account_email: Option<String>,
+    /// When the customer says the purchase was made.
+    pub purchased_at: Option<DateTime<Utc>>,
+    /// What the customer says was paid.
+    pub amount_paid: Option<Money>,
+    /// The customer's explanation.
+    pub explanation: Option<String>,
+    /// When the customer says attempts failed.
+    pub attempted_at: Option<DateTime<Utc>>,
+    /// The attempt that the claim is about.
+    pub attempt: Option<Attempt>,
+}
+
+/// Where a refund request is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStage {
+    /// The customer was asked for more.
+    AwaitingInformation,
+    /// A person decides.
+    InReview,
+    /// Approved; money, if any, is on its way.
+    Approved,
+    /// Denied.
+    Denied,
+    /// The customer took it back.
+    Withdrawn,
+    /// The customer never answered.
+    Expired,
+    /// Approved, and everything promised has arrived.
+    Settled,
+}
+
+names!(RequestStage {
+    AwaitingInformation => "awaiting_information", InReview => "in_review", Approved => "approved",
+    Denied => "denied", Withdrawn => "withdrawn", Expired => "expired", Settled => "settled",
+});
+
+/// A customer's case, without its free text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundRequest {
+    /// Our id.
+    pub refund_request_id: RefundRequestId,
+    /// The purchase that it is about, when known.
+    pub purchase_id: Option<PurchaseId>,
+    /// What is claimed.
+    pub claim: Claim,
+    /// Where it is.
+    pub stage: RequestStage,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+    /// By when it must be answered (§4.1).
+    pub respond_by: DateTime<Utc>,
+    /// When the first answer went out: an approval, a denial or a question (§4.1).
+    pub first_responded_at: Option<DateTime<Utc>>,
+    /// The policy version in force at receipt (§8).
+    pub policy_version: String,
+    /// The attempt that the claim is about.
+    pub attempt: Option<Attempt>,
+    /// When the customer says the purchase was made.
+    pub purchased_at: Option<DateTime<Utc>>,
+    /// What the customer says was paid.
+    pub amount_paid: Option<Money>,
+    /// When the customer says attempts failed.
+    pub attempted_at: Option<DateTime<Utc>>,
+    /// Evidence given.
+    pub evidence: Vec<Evidence>,
+    /// Grows with every change.
+    pub revision: i64,
+}
