@@ -208,7 +208,11 @@ pub fn load() -> Command {
     read(std::env::args_os()).unwrap_or_else(|error| error.exit())
 }
 
-fn read(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+/// Reads the environment and a command line, whose first word is the program's name.
+///
+/// # Errors
+/// What is wrong with a setting, or the help or version where they were asked for.
+pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let matches = without_empty_variables(Cli::command()).try_get_matches_from(args)?;
     let cli = Cli::from_arg_matches(&matches)?;
     let command = cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve)));

@@ -4,7 +4,7 @@
 //! It listens on nothing but a Unix socket in a folder that only its user may
 //! enter, which is why it needs no password. As root it runs as an unprivileged
 //! user, since PostgreSQL refuses to run as root. It ends with this process,
-//! however this process ends: see [`supervisor`].
+//! however this process ends, `kill -9` included.
 
 mod binaries;
 mod databases;
