@@ -160,6 +160,7 @@ CREATE TABLE usage (
         (cause IS NULL) = (fault IS NULL) AND (cause IS NULL) = (failed_at IS NULL)
         AND (cause IS NULL) = (reported_at IS NULL))
 );
+CREATE INDEX usage_failed_and_charged ON usage (account_id) WHERE stage = 'captured' AND fault IS NOT NULL;
 CREATE INDEX usage_by_end ON usage (account_id, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE allocation (

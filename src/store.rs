@@ -1,0 +1,33 @@
+//! SQL: one statement per function, in the transaction that the caller runs.
+//!
+//! Functions say what they return: `find_` an `Option`, `load_` a value or an error, `lock_` a row locked
+//! `FOR NO KEY UPDATE`, `list_` a bounded list, `insert_` and `append_` and `update_` nothing.
+
+mod account;
+mod case_file;
+mod chargeback;
+mod connect;
+pub mod constraint;
+mod entry;
+mod error;
+mod key;
+mod lot;
+mod policy_version;
+mod purchase;
+mod read;
+mod refund;
+mod request;
+mod restriction;
+mod transact;
+mod usage;
+
+pub use account::AccountRow;
+pub use case_file::PurchaseCredits;
+pub use chargeback::ChargebackEventRow;
+pub use connect::{Limits, Store, migrate};
+pub use error::Error;
+pub use key::{ExternalKind, Key, StoredAnswer};
+pub use policy_version::PolicyVersionRow;
+pub use request::{DecisionRow, RequestOpening};
+pub use restriction::NewRestriction;
+pub use transact::{Fault, Tx, Work};

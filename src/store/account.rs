@@ -1,0 +1,71 @@
+//! Accounts: the row that every writing transaction locks first.
+
+use super::read::Place;
+use super::{Error, Tx};
+use crate::domain::entry::ChainHead;
+use crate::domain::ids::AccountId;
+use chrono::{DateTime, Utc};
+
+/// An account's row.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountRow {
+    /// The end of its chain of entries.
+    pub head: ChainHead,
+    /// The instant of its latest change: time never runs backwards in an account.
+    pub last_at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Makes sure that the account exists.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn insert_account_if_missing(
+        &mut self,
+        account_id: &AccountId,
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "INSERT INTO account (account_id, last_at, created_at) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING",
+            account_id.as_str(),
+            at,
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Locks the account until the transaction ends; `None` when there is no such account.
+    ///
+    /// # Errors
+    /// [`Error::TooSlow`] when another transaction keeps it locked; a failure of the database.
+    pub async fn lock_account(&mut self, account_id: &AccountId) -> Result<Option<AccountRow>, Error> {
+        let row = sqlx::query!(
+            "SELECT last_seq, last_hash, last_at FROM account WHERE account_id = $1 FOR NO KEY UPDATE",
+            account_id.as_str(),
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let place = Place { table: "account", key: account_id };
+        let hash = place.hash("last_hash", row.last_hash)?;
+        Ok(Some(AccountRow { head: ChainHead { seq: row.last_seq, hash }, last_at: row.last_at }))
+    }
+
+    /// Moves the end of the chain and the account's time.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn update_account(&mut self, account_id: &AccountId, row: AccountRow) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE account SET last_seq = $2, last_hash = $3, last_at = $4 WHERE account_id = $1",
+            account_id.as_str(),
+            row.head.seq,
+            row.head.hash.as_slice(),
+            row.last_at,
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Keys: idempotency keys of requests, and the processors' ids that are unique for ever.
+
+use super::{Error, Tx};
+use crate::domain::ids::{AccountId, RequestId};
+use crate::domain::names::names;
+use chrono::{DateTime, Utc};
+
+/// Names one call: the same caller, method and request id on the same account is the same call.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// The account.
+    pub account_id: &'a AccountId,
+    /// Who calls.
+    pub caller: &'a str,
+    /// What is called.
+    pub method: &'a str,
+    /// The caller's id of the call.
+    pub request_id: RequestId,
+}
+
+/// What a call was answered.
+#[derive(Debug, Clone)]
+pub struct StoredAnswer {
+    /// The digest of what was asked, with its version in front.
+    pub fingerprint: String,
+    /// Whether the answer is a refusal.
+    pub refused: bool,
+    /// The answer, as JSON.
+    pub answer: String,
+}
+
+/// What a processor's id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExternalKind {
+    /// A payment.
+    Payment,
+    /// A dispute.
+    Dispute,
+    /// A refund.
+    Refund,
+}
+
+names!(ExternalKind { Payment => "payment", Dispute => "dispute", Refund => "refund" });
+
+impl Tx {
+    /// The answer that the call had, if it was answered before.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_answer(&mut self, key: Key<'_>) -> Result<Option<StoredAnswer>, Error> {
+        let answer = sqlx::query_as!(
+            StoredAnswer,
+            "SELECT fingerprint, refused, answer FROM idempotency_key
+             WHERE account_id = $1 AND caller = $2 AND method = $3 AND request_id = $4",
+            key.account_id.as_str(),
+            key.caller,
+            key.method,
+            key.request_id.0,
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(answer)
+    }
+
+    /// Keeps the answer of a call, in the transaction of its effect.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn insert_answer(
+        &mut self,
+        key: Key<'_>,
+        answer: &StoredAnswer,
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "INSERT INTO idempotency_key
+                (account_id, caller, method, request_id, fingerprint, refused, answer, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            key.account_id.as_str(),
+            key.caller,
+            key.method,
+            key.request_id.0,
+            answer.fingerprint,
+            answer.refused,
+            answer.answer,
+            at,
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// The account that a processor's id belongs to.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_owner(
+        &mut self,
+        kind: ExternalKind,
+        provider: &str,
+        external_id: &str,
+    ) -> Result<Option<AccountId>, Error> {
+        let owner = sqlx::query_scalar!(
+            "SELECT account_id FROM external_key WHERE kind = $1 AND provider = $2 AND external_id = $3",
+            kind.name(),
+            provider,
+            external_id,
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        let place = super::read::Place { table: "external_key", key: &external_id };
+        owner.map(|owner| place.id("account_id", owner)).transpose()
+    }
+
+    /// Claims a processor's id for an account.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it belongs to somebody already; a failure of the database.
+    pub async fn insert_owner(
+        &mut self,
+        kind: ExternalKind,
+        provider: &str,
+        external_id: &str,
+        account_id: &AccountId,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "INSERT INTO external_key (kind, provider, external_id, account_id) VALUES ($1, $2, $3, $4)",
+            kind.name(),
+            provider,
+            external_id,
+            account_id.as_str(),
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+}

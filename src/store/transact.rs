@@ -1,0 +1,108 @@
+//! Transactions that nobody can drop half done.
+
+use super::{Error, Store};
+use sqlx::{PgConnection, Postgres};
+use std::future::Future;
+use std::time::Duration;
+
+/// Most times one piece of work is run: the database resolves a race by refusing one side, and after five
+/// refusals in a row the caller is better served by an answer.
+const MAX_RUNS: u32 = 5;
+
+/// A running transaction.
+#[derive(Debug)]
+pub struct Tx {
+    inner: sqlx::Transaction<'static, Postgres>,
+}
+
+impl Tx {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// An error that may carry a failure of the store.
+pub trait Fault {
+    /// The failure of the store, if that is what it was.
+    fn store_error(&self) -> Option<&Error>;
+}
+
+impl Fault for Error {
+    fn store_error(&self) -> Option<&Error> {
+        Some(self)
+    }
+}
+
+/// Something to do in one transaction. It may run several times, each from the start, and must not keep
+/// anything between runs.
+pub trait Work: Send + Sync + 'static {
+    /// What comes out once committed.
+    type Output: Send + 'static;
+    /// Why nothing was written.
+    type Error: From<Error> + Fault + Send + 'static;
+
+    /// Does it.
+    fn run(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+impl Store {
+    /// Runs work in one transaction and commits it. The transaction lives in a task of its own: a caller that
+    /// goes away cannot cut it in two.
+    ///
+    /// Races that the database wants repeated are repeated. A commit whose answer was lost is run again: the
+    /// work finds its own idempotency key if the first commit happened.
+    ///
+    /// # Errors
+    /// The work's own error, rolled back; or a failure of the store.
+    pub async fn transact<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
+        let store = self.clone();
+        let task = tokio::spawn(async move { store.run_to_the_end(&work).await });
+        task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
+    }
+
+    async fn run_to_the_end<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
+        let mut run = 1;
+        loop {
+            let error = match self.run_once(work).await {
+                Ok(output) => return Ok(output),
+                Err(error) => error,
+            };
+            let again = matches!(error.store_error(), Some(Error::RunAgain(_) | Error::CommitInDoubt(_)));
+            if !again || run == MAX_RUNS {
+                return Err(error);
+            }
+            tokio::time::sleep(pause(run)).await;
+            run = run.saturating_add(1);
+        }
+    }
+
+    async fn run_once<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
+        let mut tx = Tx { inner: self.pool().begin().await.map_err(Error::from)? };
+        match work.run(&mut tx).await {
+            Ok(output) => {
+                tx.inner.commit().await.map_err(in_doubt)?;
+                Ok(output)
+            }
+            Err(error) => {
+                // The error that stopped the work says more than one that a lost connection adds here.
+                let _ = tx.inner.rollback().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A commit that the database refused did not happen; one whose answer was lost is in doubt.
+fn in_doubt(error: sqlx::Error) -> Error {
+    match Error::from(error) {
+        Error::Unreachable(error) => Error::CommitInDoubt(error),
+        other => other,
+    }
+}
+
+/// A growing pause, of a length that differs between tasks, so that two that met do not meet again.
+fn pause(run: u32) -> Duration {
+    let spread = uuid::Uuid::new_v4().as_u128() % 8;
+    let millis = u64::from(run).saturating_mul(5).saturating_add(u64::try_from(spread).unwrap_or(0));
+    Duration::from_millis(millis)
+}
