@@ -60,9 +60,19 @@ pub fn new_id(at: DateTime<Utc>) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos()))
 }
 
+/// A number from 0 to below `bound`, by chance: for spreading retries, never for a
+/// decision. 0 where the bound leaves no choice.
+#[must_use]
+pub fn chance_below(bound: u32) -> u32 {
+    let (_, low) = new_id(DateTime::UNIX_EPOCH).as_u64_pair();
+    // The low bits of a `UUIDv7` are chance alone.
+    let remainder = low.checked_rem(u64::from(bound)).unwrap_or(0);
+    u32::try_from(remainder).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Clock, new_id};
+    use super::{Clock, chance_below, new_id};
     use chrono::{DateTime, TimeDelta, Utc};
 
     fn instant(text: &str) -> DateTime<Utc> {
@@ -103,6 +113,13 @@ mod tests {
     fn two_ids_of_one_instant_differ() {
         let at = instant("2024-12-19T09:00:00Z");
         assert_ne!(new_id(at), new_id(at));
+    }
+
+    #[test]
+    fn chance_stays_below_its_bound_and_meets_every_number() {
+        let drawn: std::collections::BTreeSet<u32> = (0..1_000).map(|_| chance_below(8)).collect();
+        assert_eq!(drawn, (0..8).collect());
+        assert_eq!((chance_below(1), chance_below(0)), (0, 0));
     }
 
     #[test]

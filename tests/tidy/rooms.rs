@@ -18,7 +18,7 @@ const IMPURE: &[&str] = &["async", "await", "tokio", "sqlx", "tonic", "prost", "
 const ROOMS: [Room; 10] = [
     Room { name: "domain", neighbours: &[], forbidden: IMPURE },
     Room { name: "policy", neighbours: &["domain"], forbidden: IMPURE },
-    Room { name: "store", neighbours: &["domain"], forbidden: &["tonic", "prost", "prost_types"] },
+    Room { name: "store", neighbours: &["domain", "clock"], forbidden: &["tonic", "prost", "prost_types"] },
     Room {
         name: "command",
         neighbours: &["domain", "policy", "store", "clock"],
