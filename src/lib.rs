@@ -1,6 +1,10 @@
 //! Makegood: the refund desk for platforms that sell generation credits.
 //!
-//! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy.rs` checks the borders.
+//! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy` checks the borders.
 
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod postgres;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,83 @@
+use super::{Command, Settings, duration, read};
+use std::ffi::OsString;
+use std::time::Duration;
+
+fn args(words: &[&str]) -> Vec<OsString> {
+    std::iter::once("makegood").chain(words.iter().copied()).map(OsString::from).collect()
+}
+
+fn serve(words: &[&str]) -> Settings {
+    match read(args(words)).unwrap() {
+        Command::Serve(settings) => *settings,
+        other => panic!("expected serve, got {other:?}"),
+    }
+}
+
+fn refused(words: &[&str]) -> String {
+    read(args(words)).unwrap_err().to_string()
+}
+
+#[test]
+fn no_command_means_serve_and_its_flags_need_no_command() {
+    assert_eq!(serve(&["--listen", "127.0.0.1:6000"]).server.listen.port(), 6000);
+    assert_eq!(serve(&["serve", "--listen", "127.0.0.1:6000"]).server.listen.port(), 6000);
+}
+
+#[test]
+fn the_defaults_serve_on_loopback() {
+    let settings = serve(&["--database-url", ""]);
+    assert!(settings.server.listen.ip().is_loopback());
+    assert_eq!(settings.server.request_timeout, Duration::from_secs(15));
+    assert_eq!(settings.database.max_connections, 16);
+}
+
+#[test]
+fn an_empty_database_url_is_none() {
+    assert!(serve(&["--database-url", ""]).database.url().is_none());
+    assert!(serve(&["--database-url", "postgres://host/name"]).database.url().is_some());
+}
+
+#[test]
+fn a_wrong_database_url_is_refused_without_its_secret() {
+    let message = refused(&["--database-url", "mysql://me:s3cret@host/name"]);
+    assert!(message.contains("postgres://") && !message.contains("s3cret"), "{message}");
+}
+
+#[test]
+fn settings_are_never_printed_with_a_secret() {
+    let settings = serve(&["--database-url", "postgres://me:s3cret@host/name"]);
+    assert!(!format!("{settings:?}").contains("s3cret"));
+}
+
+#[test]
+fn times_are_written_with_a_unit() {
+    assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+    assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+    assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+    assert_eq!(duration("60m"), Ok(Duration::from_hours(1)));
+    for wrong in ["", "15", "s", "-1s", "1.5s", "0s", "61m", "15 s", "15h", "99999999999999999999s"] {
+        assert!(duration(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_setting_outside_its_bounds_names_itself() {
+    assert!(refused(&["--trace-ratio", "1.5"]).contains("--trace-ratio"));
+    assert!(refused(&["--trace-ratio", "NaN"]).contains("--trace-ratio"));
+    assert!(refused(&["--max-connections", "1"]).contains("--max-connections"));
+    assert!(refused(&["--max-connections", "100000"]).contains("--max-connections"));
+    assert!(refused(&["--listen", "nowhere"]).contains("--listen"));
+    assert!(refused(&["--otlp-endpoint", "collector:4317"]).contains("http://"));
+    assert!(refused(&["demo", "--endpoint", "127.0.0.1:50051"]).contains("http://"));
+}
+
+#[test]
+fn the_help_lists_every_variable_and_no_secret() {
+    let help = refused(&["--help"]);
+    for variable in
+        ["DATABASE_URL", "MAKEGOOD_DATA_DIR", "MAKEGOOD_PG_BIN_DIR", "MAKEGOOD_LISTEN", "MAKEGOOD_LOG"]
+    {
+        assert!(help.contains(variable), "{variable}");
+    }
+    assert!(help.contains("Examples:"));
+}
