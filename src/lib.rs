@@ -3,3 +3,4 @@
 //! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy.rs` checks the borders.
 
 pub mod domain;
+pub mod policy;
