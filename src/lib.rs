@@ -3,8 +3,10 @@
 //! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy` checks the borders.
 
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod domain;
+pub mod policy;
 pub mod postgres;
 pub mod store;
 pub mod telemetry;

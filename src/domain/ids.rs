@@ -112,6 +112,20 @@ outside_id! {
     Actor <= 256;
 }
 
+impl AccountId {
+    /// Where disputes over unknown payments wait for their purchase: no account, since no caller can name it.
+    #[must_use]
+    pub const fn unmatched() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether this is [`AccountId::unmatched`].
+    #[must_use]
+    pub const fn is_unmatched(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 macro_rules! own_id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

@@ -35,6 +35,20 @@ impl Tx {
         Ok(())
     }
 
+    /// Whether there is such an account.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_account(&mut self, account_id: &AccountId) -> Result<bool, Error> {
+        let found = sqlx::query_scalar!(
+            "SELECT 1 AS \"one!\" FROM account WHERE account_id = $1",
+            account_id.as_str()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(found.is_some())
+    }
+
     /// Locks the account until the transaction ends; `None` when there is no such account.
     ///
     /// # Errors

@@ -169,6 +169,33 @@ impl Tx {
         Ok(())
     }
 
+    /// Moves a chargeback, its events and its key to the account of its purchase, in one statement.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn update_chargeback_account(
+        &mut self,
+        from: &AccountId,
+        to: &AccountId,
+        chargeback: &Chargeback,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "WITH moved AS (
+                UPDATE chargeback SET account_id = $2 WHERE account_id = $1 AND chargeback_id = $3
+                RETURNING provider, dispute_id),
+             events AS (
+                UPDATE chargeback_event SET account_id = $2 WHERE account_id = $1 AND chargeback_id = $3)
+             UPDATE external_key SET account_id = $2 FROM moved
+             WHERE kind = 'dispute' AND external_key.provider = moved.provider AND external_id = moved.dispute_id",
+            from.as_str(),
+            to.as_str(),
+            chargeback.chargeback_id.0,
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
     /// Keeps an event, for ever.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Keys: idempotency keys of requests, and the processors' ids that are unique for ever.
 
+use super::read::Place;
 use super::{Error, Tx};
-use crate::domain::ids::{AccountId, RequestId};
+use crate::domain::ids::{AccountId, PaymentId, Provider, RequestId};
 use crate::domain::names::names;
 use chrono::{DateTime, Utc};
 
@@ -108,8 +109,12 @@ impl Tx {
         )
         .fetch_optional(self.connection())
         .await?;
-        let place = super::read::Place { table: "external_key", key: &external_id };
-        owner.map(|owner| place.id("account_id", owner)).transpose()
+        let place = Place { table: "external_key", key: &external_id };
+        match owner {
+            Some(owner) if owner.is_empty() => Ok(Some(AccountId::unmatched())),
+            Some(owner) => place.id("account_id", owner).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Claims a processor's id for an account.
@@ -129,6 +134,27 @@ impl Tx {
             provider,
             external_id,
             account_id.as_str(),
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Gives a payment that waited for its purchase to the purchase's account.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn update_payment_owner(
+        &mut self,
+        account_id: &AccountId,
+        provider: &Provider,
+        payment_id: &PaymentId,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE external_key SET account_id = $1 WHERE kind = 'payment' AND provider = $2 AND external_id = $3",
+            account_id.as_str(),
+            provider.as_str(),
+            payment_id.as_str(),
         )
         .execute(self.connection())
         .await?;

@@ -1,6 +1,7 @@
 //! Transactions that nobody can drop half done.
 
 use super::{Error, Store};
+use crate::clock::chance_below;
 use sqlx::{PgConnection, Postgres};
 use std::future::Future;
 use std::time::Duration;
@@ -60,6 +61,22 @@ impl Store {
         task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
     }
 
+    /// Runs work that only reads, over one moment of the database.
+    ///
+    /// # Errors
+    /// The work's own error, or a failure of the store.
+    pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
+        let store = self.clone();
+        let task = tokio::spawn(async move {
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            let mut tx = Tx { inner: store.pool().begin_with(begin).await.map_err(Error::from)? };
+            let output = work.run(&mut tx).await;
+            let _ = tx.inner.rollback().await;
+            output
+        });
+        task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
+    }
+
     async fn run_to_the_end<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
         let mut run = 1;
         loop {
@@ -102,7 +119,6 @@ fn in_doubt(error: sqlx::Error) -> Error {
 
 /// A growing pause, of a length that differs between tasks, so that two that met do not meet again.
 fn pause(run: u32) -> Duration {
-    let spread = uuid::Uuid::new_v4().as_u128() % 8;
-    let millis = u64::from(run).saturating_mul(5).saturating_add(u64::try_from(spread).unwrap_or(0));
+    let millis = u64::from(run).saturating_mul(5).saturating_add(chance_below(8).into());
     Duration::from_millis(millis)
 }

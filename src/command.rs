@@ -1,0 +1,60 @@
+//! The story of each RPC: load, decide, record. No SQL text, no wire.
+
+mod attempt;
+mod balance;
+mod case;
+mod chargeback;
+mod delivery;
+mod dispute;
+mod evaluate;
+mod policies;
+mod purchase;
+mod refund_request;
+mod refund_result;
+mod refusal;
+mod remedy;
+mod run;
+mod session;
+
+use crate::clock::Clock;
+use crate::domain::ids::Actor;
+use crate::store::Store;
+
+pub use attempt::{CaptureCredits, HoldCredits, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer};
+pub use balance::{BalanceView, GetBalance};
+pub use case::{PurchaseReference, RequestInput};
+pub use chargeback::{ChargebackAnswer, RecordChargeback};
+pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
+pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use policies::Policies;
+pub use purchase::RecordPurchase;
+pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
+pub use refund_result::{RecordRefundResult, RefundResultAnswer};
+pub use refusal::{Error, Reason, Refusal};
+pub use run::{Answered, Call, Mutation};
+
+/// Who calls, when, and in which trace.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Whose request ids these are: a role and a subject.
+    pub caller: Actor,
+    /// The W3C trace id of the call, 32 hex digits.
+    pub trace_id: Option<String>,
+    /// The time of this call: the machine's, or a test clock's in development mode.
+    pub clock: Clock,
+}
+
+/// Everything that commands work with.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    store: Store,
+    policies: Policies,
+}
+
+impl Desk {
+    /// A desk over a store, deciding by these policies.
+    #[must_use]
+    pub const fn new(store: Store, policies: Policies) -> Self {
+        Self { store, policies }
+    }
+}

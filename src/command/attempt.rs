@@ -1,0 +1,253 @@
+//! Attempts: hold, capture, release, and the report of a failed one (§2.2, §3.1).
+
+use super::run::Mutation;
+use super::session::Session;
+use super::{Error, Reason, Refusal};
+use crate::domain::book::{Balance, HoldOrder, RestoreOutcome};
+use crate::domain::credits::Credits;
+use crate::domain::entry::Movement;
+use crate::domain::fault::Fault;
+use crate::domain::ids::{Attempt, Cause, LotId};
+use crate::domain::lot::Bucket;
+use crate::domain::restriction::{RestrictionKind, Standing};
+use crate::domain::usage::{Failure, Usage, UsageStage};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A usage and what the account has after it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UsageAnswer {
+    /// The usage.
+    pub usage: Usage,
+    /// The balance.
+    pub balance: Balance,
+    /// The instant of both.
+    pub as_of: DateTime<Utc>,
+}
+
+/// Reserves credits for an attempt.
+#[derive(Debug, Serialize)]
+pub struct HoldCredits {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Credits that all outputs cost.
+    pub cost: Credits,
+    /// Outputs asked for.
+    pub outputs: i32,
+    /// How long the reservation lasts, in seconds.
+    pub ttl_seconds: i64,
+}
+
+impl Mutation for HoldCredits {
+    const METHOD: &'static str = "HoldCredits";
+    type Answer = UsageAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
+        if let Some(usage) = session.tx.find_usage(session.account_id, &self.attempt).await? {
+            return self.repeated(session, usage).await;
+        }
+        may_spend(&session.standing().await?)?;
+        let mut book = session.book(&[]).await?;
+        let expires_at = session.now.checked_add_signed(TimeDelta::seconds(self.ttl_seconds));
+        let usage = book.hold(HoldOrder {
+            attempt: self.attempt.clone(),
+            cost: self.cost,
+            outputs: self.outputs,
+            expires_at: expires_at.unwrap_or(session.now),
+            trace_id: session.context.trace_id.clone(),
+        })?;
+        let balance = book.balance()?;
+        session.record(book.close()).await?;
+        session.tx.insert_usage(session.account_id, &usage).await?;
+        Ok(UsageAnswer { usage, balance, as_of: session.now })
+    }
+}
+
+impl HoldCredits {
+    /// The same attempt, asked for under another request id: the answer is its present state, and nothing is
+    /// taken twice.
+    async fn repeated(&self, session: &mut Session<'_>, usage: Usage) -> Result<UsageAnswer, Error> {
+        if usage.cost != self.cost || usage.outputs != self.outputs {
+            return Err(Refusal::new(
+                Reason::UsageAlreadyExists,
+                "this attempt was made for other credits or outputs; a retry needs the next attempt number",
+            )
+            .with("credits", &usage.cost)
+            .with("outputs", &usage.outputs)
+            .into());
+        }
+        let balance = session.book(&[]).await?.balance()?;
+        Ok(UsageAnswer { usage, balance, as_of: session.now })
+    }
+}
+
+/// Charges an attempt for what it delivered.
+#[derive(Debug, Serialize)]
+pub struct CaptureCredits {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Outputs delivered; `None` for all that were asked for.
+    pub delivered_outputs: Option<i32>,
+}
+
+impl Mutation for CaptureCredits {
+    const METHOD: &'static str = "CaptureCredits";
+    type Answer = UsageAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
+        let mut usage = load_usage(session, &self.attempt).await?;
+        let delivered = self.delivered_outputs.unwrap_or(usage.outputs);
+        let mut book = session.book(&lots_of(&usage)).await?;
+        if usage.stage == UsageStage::Captured && usage.delivered_outputs == Some(delivered) {
+            return Ok(UsageAnswer { usage, balance: book.balance()?, as_of: session.now });
+        }
+        if usage.stage == UsageStage::Expired {
+            return Err(Refusal::new(
+                Reason::HoldExpired,
+                "the hold ran out and its credits were given back",
+            )
+            .with("hold_expires_at", &usage.hold_expires_at.to_rfc3339())
+            .into());
+        }
+        book.capture(&mut usage, delivered)?;
+        let balance = book.balance()?;
+        session.record(book.close()).await?;
+        session.tx.update_usage(session.account_id, &usage).await?;
+        Ok(UsageAnswer { usage, balance, as_of: session.now })
+    }
+}
+
+/// Gives an attempt's reserved credits back without a charge.
+#[derive(Debug, Serialize)]
+pub struct ReleaseCredits {
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+impl Mutation for ReleaseCredits {
+    const METHOD: &'static str = "ReleaseCredits";
+    type Answer = UsageAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
+        let mut usage = load_usage(session, &self.attempt).await?;
+        let mut book = session.book(&lots_of(&usage)).await?;
+        if matches!(usage.stage, UsageStage::Released | UsageStage::Expired) {
+            return Ok(UsageAnswer { usage, balance: book.balance()?, as_of: session.now });
+        }
+        book.release(&mut usage)?;
+        let balance = book.balance()?;
+        session.record(book.close()).await?;
+        session.tx.update_usage(session.account_id, &usage).await?;
+        Ok(UsageAnswer { usage, balance, as_of: session.now })
+    }
+}
+
+/// A worker reports a failed attempt.
+#[derive(Debug, Serialize)]
+pub struct RestoreCredits {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The cause, a key of the policy's cause map.
+    pub cause: Cause,
+    /// When it failed.
+    pub failed_at: DateTime<Utc>,
+}
+
+/// What a reported failure came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestoreAnswer {
+    /// What it came to.
+    pub outcome: RestoreOutcome,
+    /// Whose fault it is on record.
+    pub fault: Fault,
+    /// Credits that left charged or reserved.
+    pub credits: Credits,
+    /// Where they went, lot by lot.
+    pub moved: Vec<Moved>,
+    /// The usage.
+    pub usage: Usage,
+    /// The balance.
+    pub balance: Balance,
+    /// The instant of all this.
+    pub as_of: DateTime<Utc>,
+    /// The clause that it rests on.
+    pub clause: String,
+    /// For the customer.
+    pub sentence: String,
+}
+
+/// Credits that moved within a lot.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Moved {
+    /// The lot.
+    pub lot_id: LotId,
+    /// How many.
+    pub credits: Credits,
+    /// From where.
+    pub from: Bucket,
+    /// To where.
+    pub to: Bucket,
+}
+
+impl From<&Movement> for Moved {
+    fn from(movement: &Movement) -> Self {
+        let Movement { lot_id, from, to, credits, cause: _ } = movement;
+        Self { lot_id: *lot_id, credits: *credits, from: *from, to: *to }
+    }
+}
+
+impl Mutation for RestoreCredits {
+    const METHOD: &'static str = "RestoreCredits";
+    type Answer = RestoreAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<RestoreAnswer, Error> {
+        let mut usage = load_usage(session, &self.attempt).await?;
+        let mut book = session.book(&lots_of(&usage)).await?;
+        let failure = Failure {
+            cause: self.cause.clone(),
+            fault: session.policy().fault_of(&self.cause),
+            // A worker's clock may be behind ours: an attempt cannot have failed before it began.
+            failed_at: self.failed_at.max(usage.held_at),
+            reported_at: session.now,
+            trace_id: session.context.trace_id.clone(),
+        };
+        let report = book.report_failure(&mut usage, failure)?;
+        let balance = book.balance()?;
+        let changes = book.close();
+        let moved = changes.movements.iter().map(Moved::from).collect();
+        session.record(changes).await?;
+        session.tx.update_usage(session.account_id, &usage).await?;
+        let fault = usage.failure.as_ref().map_or(Fault::Undetermined, |failure| failure.fault);
+        let rule = session.policy().fault_rule(fault);
+        Ok(RestoreAnswer {
+            outcome: report.outcome,
+            fault,
+            credits: report.credits,
+            moved,
+            usage,
+            balance,
+            as_of: session.now,
+            clause: rule.map(|rule| rule.clause.clone()).unwrap_or_default(),
+            sentence: rule.map(|rule| rule.sentence.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+fn may_spend(standing: &Standing) -> Result<(), Error> {
+    if standing.has(RestrictionKind::Terminated) {
+        return Err(Refusal::new(Reason::AccountTerminated, "the account is closed (§3.3)").into());
+    }
+    if standing.has(RestrictionKind::Suspended) {
+        return Err(Refusal::new(Reason::AccountSuspended, "the account is suspended (§6)").into());
+    }
+    Ok(())
+}
+
+async fn load_usage(session: &mut Session<'_>, attempt: &Attempt) -> Result<Usage, Error> {
+    let usage = session.tx.find_usage(session.account_id, attempt).await?;
+    usage.ok_or_else(|| Refusal::new(Reason::UsageNotFound, "the account has no such attempt").into())
+}
+
+fn lots_of(usage: &Usage) -> Vec<LotId> {
+    usage.allocations.iter().map(|allocation| allocation.lot_id).collect()
+}

@@ -1,0 +1,219 @@
+//! What the bank's dispute desk tells, through the processor (§6). A fact is never refused.
+
+use super::attempt::Moved;
+use super::dispute;
+use super::run::{Answered, Call, Mutation, Reading};
+use super::session::Session;
+use super::{Context, Desk, Error, Reason, Refusal};
+use crate::domain::book::Balance;
+use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
+use crate::domain::credits::Credits;
+use crate::domain::ids::{AccountId, ChargebackId, DisputeId, PaymentId, Provider, RequestId};
+use crate::domain::money::Money;
+use crate::store::{self, ChargebackEventRow, ExternalKind, Tx};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Most times an event looks for its account: it can move once, when its purchase is recorded meanwhile.
+const MAX_LOOKUPS: usize = 3;
+
+/// An event of a dispute.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecordChargeback {
+    /// The processor.
+    pub provider: Provider,
+    /// The processor's id of the dispute.
+    pub dispute_id: DisputeId,
+    /// The processor's id of the payment.
+    pub payment_id: PaymentId,
+    /// What happened.
+    pub event: ChargebackEvent,
+    /// How far the dispute has gone.
+    pub phase: ChargebackPhase,
+    /// The processor's own word, verbatim.
+    pub provider_status: String,
+    /// The network's reason code, verbatim.
+    pub reason_code: String,
+    /// What is disputed.
+    pub amount: Money,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// What an event came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChargebackAnswer {
+    /// The account that it was found to concern; empty while its purchase is unknown.
+    pub account_id: Option<AccountId>,
+    /// The dispute.
+    pub chargeback: Chargeback,
+    /// Credits that moved.
+    pub moved: Vec<Moved>,
+    /// The balance.
+    pub balance: Balance,
+    /// The instant of all this.
+    pub as_of: DateTime<Utc>,
+}
+
+impl Desk {
+    /// Records an event of a dispute. Its account is the payment's; `account_id` counts only while the payment is
+    /// unknown.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the dispute is known for another payment or another currency.
+    pub async fn record_chargeback(
+        &self,
+        context: Context,
+        account_id: Option<AccountId>,
+        request_id: RequestId,
+        event: RecordChargeback,
+    ) -> Result<Answered<ChargebackAnswer>, Error> {
+        let mut lookups = 0;
+        loop {
+            let owner = self.read(Owner(event.clone())).await?;
+            let account_id = owner.filter(|owner| !owner.is_unmatched()).or_else(|| account_id.clone());
+            let account_id = account_id.unwrap_or_else(AccountId::unmatched);
+            let call = Call { account_id, request_id, mutation: event.clone() };
+            lookups = usize::saturating_add(lookups, 1);
+            match self.call(context.clone(), call).await {
+                // Its purchase was recorded between the look-up and the lock.
+                Err(Error::Store(store::Error::Refused(store::constraint::Meaning::Exists)))
+                    if lookups < MAX_LOOKUPS => {}
+                answer => return answer,
+            }
+        }
+    }
+}
+
+struct Owner(RecordChargeback);
+
+impl Reading for Owner {
+    type Answer = Option<AccountId>;
+
+    async fn read(&self, tx: &mut Tx) -> Result<Option<AccountId>, Error> {
+        let event = &self.0;
+        let payment_id = event.payment_id.as_str();
+        Ok(tx.find_owner(ExternalKind::Payment, event.provider.as_str(), payment_id).await?)
+    }
+}
+
+impl Mutation for RecordChargeback {
+    const METHOD: &'static str = "RecordChargeback";
+    const OPENS_ACCOUNT: bool = true;
+    type Answer = ChargebackAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<ChargebackAnswer, Error> {
+        let account_id = session.account_id;
+        let known = session.tx.find_chargeback(account_id, &self.provider, &self.dispute_id).await?;
+        let purchase =
+            session.tx.find_purchase_by_payment(account_id, &self.provider, &self.payment_id).await?;
+        let currency = purchase.as_ref().map(|purchase| purchase.price.currency);
+        let currency = currency.or(known.as_ref().map(|known| known.amount.currency));
+        if currency.is_some_and(|currency| currency != self.amount.currency) {
+            return Err(Refusal::new(Reason::InvalidField, "the dispute and its payment differ in currency")
+                .with("field", &"amount.currency_code")
+                .into());
+        }
+        let (mut chargeback, before) = match known {
+            Some(known) => {
+                let before = known.stage;
+                (self.update(known)?, Some(before))
+            }
+            None => (self.open(session).await?, None),
+        };
+        let after = chargeback.stage;
+        let moved = match purchase {
+            Some(mut purchase) => {
+                dispute::enter(session, &mut chargeback, &mut purchase, before, after).await?
+            }
+            None => {
+                session.writing().upsert_chargeback(account_id, &chargeback).await?;
+                Vec::new()
+            }
+        };
+        let row = self.row(session.now);
+        session.writing().append_chargeback_event(account_id, chargeback.chargeback_id, &row).await?;
+        let balance = session.book(&[]).await?.balance()?;
+        let account_id = (!account_id.is_unmatched()).then(|| account_id.clone());
+        Ok(ChargebackAnswer { account_id, chargeback, moved, balance, as_of: session.now })
+    }
+}
+
+impl RecordChargeback {
+    /// A dispute that was not known: its ids are claimed, and its first event may be its end.
+    async fn open(&self, session: &mut Session<'_>) -> Result<Chargeback, Error> {
+        let (account_id, provider) = (session.account_id, self.provider.as_str());
+        let owner = session.tx.find_owner(ExternalKind::Dispute, provider, self.dispute_id.as_str()).await?;
+        if owner.is_some() {
+            return Err(Refusal::new(
+                Reason::ChargebackMismatch,
+                "this dispute is known for another payment",
+            )
+            .into());
+        }
+        let payment_owner =
+            session.tx.find_owner(ExternalKind::Payment, provider, self.payment_id.as_str()).await?;
+        let chargeback_id = ChargebackId(session.new_id());
+        let tx = session.writing();
+        tx.insert_owner(ExternalKind::Dispute, provider, self.dispute_id.as_str(), account_id).await?;
+        if payment_owner.as_ref() != Some(account_id) {
+            tx.insert_owner(ExternalKind::Payment, provider, self.payment_id.as_str(), account_id).await?;
+        }
+        let end = self.event.end();
+        Ok(Chargeback {
+            chargeback_id,
+            purchase_id: None,
+            provider: self.provider.clone(),
+            dispute_id: self.dispute_id.clone(),
+            payment_id: self.payment_id.clone(),
+            stage: end.unwrap_or(ChargebackStage::Open),
+            phase: self.phase,
+            provider_status: self.provider_status.clone(),
+            reason_code: self.reason_code.clone(),
+            amount: self.amount,
+            losses: Vec::new(),
+            frozen_credits: Credits::ZERO,
+            opened_at: self.occurred_at,
+            closed_at: end.map(|_| self.occurred_at),
+            last_event_at: self.occurred_at,
+        })
+    }
+
+    /// What the event changes in a known dispute. Late news never overwrites later news, and the amount of a
+    /// lost dispute stays what the bank returned.
+    fn update(&self, mut known: Chargeback) -> Result<Chargeback, Error> {
+        if known.payment_id != self.payment_id {
+            let message = "this dispute is known for another payment";
+            return Err(Refusal::new(Reason::ChargebackMismatch, message)
+                .with("payment_id", &known.payment_id)
+                .into());
+        }
+        let before = known.stage;
+        known.stage = known.stage_after(self.event, self.occurred_at);
+        if self.event.end() == Some(known.stage) {
+            known.closed_at = known.closed_at.max(Some(self.occurred_at));
+        }
+        known.opened_at = known.opened_at.min(self.occurred_at);
+        if self.occurred_at >= known.last_event_at {
+            known.last_event_at = self.occurred_at;
+            known.phase = self.phase;
+            known.provider_status.clone_from(&self.provider_status);
+            known.reason_code.clone_from(&self.reason_code);
+            if before != ChargebackStage::Lost {
+                known.amount = self.amount;
+            }
+        }
+        Ok(known)
+    }
+
+    fn row(&self, recorded_at: DateTime<Utc>) -> ChargebackEventRow {
+        ChargebackEventRow {
+            event: self.event,
+            phase: self.phase,
+            provider_status: self.provider_status.clone(),
+            amount: self.amount,
+            occurred_at: self.occurred_at,
+            recorded_at,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What a dispute does to an account: freeze, revoke, give back, suspend (§6).
+
+use super::Error;
+use super::attempt::Moved;
+use super::session::Session;
+use crate::domain::book::Book;
+use crate::domain::chargeback::{Chargeback, ChargebackStage, dispute_state};
+use crate::domain::credits::OutOfRange;
+use crate::domain::entry::EntryCause;
+use crate::domain::ids::{AccountId, LotId, PurchaseId, RestrictionId};
+use crate::domain::lot::Bucket;
+use crate::domain::money::Money;
+use crate::domain::purchase::Purchase;
+use crate::domain::refund::{Refund, RefundStage};
+use crate::domain::request::RequestStage;
+use crate::domain::restriction::{Restriction, RestrictionKind};
+use crate::store::NewRestriction;
+
+/// The clause that lets an account be suspended while a bank investigates.
+const SUSPENSION_CLAUSE: &str = "6";
+
+/// Moves a dispute over a known purchase to a stage, with everything that follows. `before` is the stage that it
+/// leaves, `None` when it is new.
+pub(super) async fn enter(
+    session: &mut Session<'_>,
+    chargeback: &mut Chargeback,
+    purchase: &mut Purchase,
+    before: Option<ChargebackStage>,
+    after: ChargebackStage,
+) -> Result<Vec<Moved>, Error> {
+    chargeback.purchase_id = Some(purchase.purchase_id);
+    chargeback.stage = after;
+    if before == Some(after) {
+        let account_id = session.account_id;
+        session.writing().upsert_chargeback(account_id, chargeback).await?;
+        return Ok(Vec::new());
+    }
+    let siblings = siblings(session, chargeback).await?;
+    let another_open = siblings.contains(&ChargebackStage::Open);
+    let mut book = book_of(session, purchase.purchase_id).await?;
+    if matches!(after, ChargebackStage::Open | ChargebackStage::Lost) && before != Some(ChargebackStage::Open)
+    {
+        stop_refunds(session, &mut book, purchase).await?;
+        suspend(session, chargeback).await?;
+    }
+    settle(&mut book, chargeback, purchase, before, another_open)?;
+    if matches!(after, ChargebackStage::Won | ChargebackStage::Withdrawn) {
+        let (account_id, now) = (session.account_id, session.now);
+        let caller = session.context.caller.clone();
+        session
+            .writing()
+            .update_restrictions_lifted(account_id, chargeback.chargeback_id, &caller, now)
+            .await?;
+    }
+    let changes = book.close();
+    let moved = changes.movements.iter().map(Moved::from).collect();
+    session.record(changes).await?;
+    purchase.dispute = dispute_state(siblings.into_iter().chain([after]));
+    let account_id = session.account_id;
+    let tx = session.writing();
+    tx.update_purchase(account_id, purchase).await?;
+    tx.upsert_chargeback(account_id, chargeback).await?;
+    Ok(moved)
+}
+
+/// What the change of stage does to the purchase's credits and to the money that the bank returned.
+fn settle(
+    book: &mut Book,
+    chargeback: &mut Chargeback,
+    purchase: &mut Purchase,
+    before: Option<ChargebackStage>,
+    another_open: bool,
+) -> Result<(), Error> {
+    let cause = EntryCause::Chargeback(chargeback.chargeback_id);
+    let purchase_id = purchase.purchase_id;
+    let was_lost = before == Some(ChargebackStage::Lost);
+    match chargeback.stage {
+        ChargebackStage::Open => {
+            chargeback.frozen_credits = book.freeze(purchase_id, &cause)?;
+        }
+        ChargebackStage::Lost => {
+            if before != Some(ChargebackStage::Open) {
+                chargeback.frozen_credits = book.freeze(purchase_id, &cause)?;
+            }
+            chargeback.losses = book.revoke_lost(purchase_id, chargeback.amount, purchase.price, &cause)?;
+            if !another_open {
+                book.unfreeze(purchase_id, &cause)?;
+            }
+            purchase.returned_minor = add(purchase.returned_minor, chargeback.amount)?;
+        }
+        ChargebackStage::Won | ChargebackStage::Withdrawn => {
+            if was_lost {
+                let losses = std::mem::take(&mut chargeback.losses);
+                book.reinstate(&losses, &cause)?;
+                purchase.returned_minor = subtract(purchase.returned_minor, chargeback.amount)?;
+            } else if before.is_some() && !another_open {
+                book.unfreeze(purchase_id, &cause)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Stops refunds of the purchase that have not left, so that the customer is not paid twice. One that has left
+/// stands, and its case goes to a person.
+async fn stop_refunds(
+    session: &mut Session<'_>,
+    book: &mut Book,
+    purchase: &mut Purchase,
+) -> Result<(), Error> {
+    let account_id = session.account_id;
+    for mut refund in session.tx.list_refunds_on_their_way(account_id, purchase.purchase_id).await? {
+        if refund.stage == RefundStage::Pending {
+            give_up_refund(session, book, purchase, &refund).await?;
+            refund.stage = RefundStage::Canceled;
+            refund.settled_at = Some(session.now);
+            session.writing().update_refund(account_id, &refund).await?;
+        }
+        let tx = session.writing();
+        tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::InReview).await?;
+    }
+    Ok(())
+}
+
+/// Takes a refund that will not be paid off the purchase, and gives its credits back.
+pub(super) async fn give_up_refund(
+    session: &mut Session<'_>,
+    book: &mut Book,
+    purchase: &mut Purchase,
+    refund: &Refund,
+) -> Result<(), Error> {
+    let cause = EntryCause::Refund(refund.refund_id);
+    let taken = session.tx.list_credits_moved(session.account_id, &cause, Bucket::Refunded).await?;
+    book.undo_refund(&taken, &cause)?;
+    purchase.refunded_credits = purchase.refunded_credits.minus(refund.credits)?;
+    let counter = match refund.stage {
+        RefundStage::Succeeded => &mut purchase.refunded_minor,
+        _ => &mut purchase.pending_minor,
+    };
+    *counter = subtract(*counter, refund.amount)?;
+    Ok(())
+}
+
+/// Suspends the account while the bank investigates (§6); the restriction belongs to this dispute.
+async fn suspend(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<(), Error> {
+    let (account_id, now) = (session.account_id, session.now);
+    let restriction = Restriction {
+        restriction_id: RestrictionId(session.new_id()),
+        kind: RestrictionKind::Suspended,
+        chargeback_id: Some(chargeback.chargeback_id),
+        clause: SUSPENSION_CLAUSE.to_owned(),
+        since: now,
+    };
+    let imposed_by = session.context.caller.clone();
+    let new = NewRestriction { restriction, imposed_by };
+    Ok(session.writing().insert_restriction(account_id, &new).await?)
+}
+
+/// The stages of the purchase's other disputes.
+async fn siblings(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<Vec<ChargebackStage>, Error> {
+    let all = session
+        .tx
+        .list_chargebacks_of_payment(session.account_id, &chargeback.provider, &chargeback.payment_id)
+        .await?;
+    Ok(all
+        .into_iter()
+        .filter(|other| other.chargeback_id != chargeback.chargeback_id)
+        .map(|other| other.stage)
+        .collect())
+}
+
+/// The account's book with every lot of the purchase in it.
+pub(super) async fn book_of(session: &mut Session<'_>, purchase_id: PurchaseId) -> Result<Book, Error> {
+    let lots = session.tx.list_lots_of_purchase(session.account_id, purchase_id).await?;
+    let lot_ids: Vec<LotId> = lots.into_iter().map(|lot| lot.lot_id).collect();
+    session.book(&lot_ids).await
+}
+
+/// Disputes that arrived before their purchase come to its account, and take their effect.
+pub(super) async fn adopt(
+    session: &mut Session<'_>,
+    waiting_at: &AccountId,
+    mut purchase: Purchase,
+) -> Result<Purchase, Error> {
+    let account_id = session.account_id;
+    if waiting_at.is_unmatched() {
+        // INVARIANT: whoever locks the unmatched account locks nothing after it, so nobody waits in a circle.
+        session.tx.lock_account(waiting_at).await?;
+    }
+    let waiting =
+        session.tx.list_chargebacks_of_payment(waiting_at, &purchase.provider, &purchase.payment_id).await?;
+    if waiting_at.is_unmatched() {
+        let tx = session.writing();
+        tx.update_payment_owner(account_id, &purchase.provider, &purchase.payment_id).await?;
+        for chargeback in &waiting {
+            tx.update_chargeback_account(waiting_at, account_id, chargeback).await?;
+        }
+    }
+    for mut chargeback in waiting {
+        if chargeback.amount.currency != purchase.price.currency {
+            tracing::error!(chargeback_id = %chargeback.chargeback_id, "a dispute and its purchase differ in currency");
+            continue;
+        }
+        let stage = chargeback.stage;
+        enter(session, &mut chargeback, &mut purchase, None, stage).await?;
+    }
+    Ok(purchase)
+}
+
+fn add(sum: i64, amount: Money) -> Result<i64, OutOfRange> {
+    sum.checked_add(amount.minor_units).ok_or(OutOfRange)
+}
+
+fn subtract(sum: i64, amount: Money) -> Result<i64, Error> {
+    let rest = sum.checked_sub(amount.minor_units).filter(|rest| *rest >= 0);
+    rest.ok_or(Error::Broken("a purchase counts less money than one of its refunds or disputes"))
+}

@@ -1,0 +1,153 @@
+//! What became of a refund at the processor (§4.2).
+
+use super::run::Mutation;
+use super::session::Session;
+use super::{Error, Reason, Refusal, dispute};
+use crate::domain::book::Balance;
+use crate::domain::ids::{ProviderRefundId, RefundId};
+use crate::domain::purchase::Purchase;
+use crate::domain::refund::{Refund, RefundResult, RefundStage, RefundStep};
+use crate::domain::request::{RefundRequest, RequestStage};
+use crate::store::ExternalKind;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The payments backend tells what became of a refund.
+#[derive(Debug, Serialize)]
+pub struct RecordRefundResult {
+    /// The refund.
+    pub refund_id: RefundId,
+    /// What became of it.
+    pub result: RefundResult,
+    /// The processor's id of it, when known.
+    pub provider_refund_id: Option<ProviderRefundId>,
+    /// Why it failed, as the processor says.
+    pub failure_reason: String,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// What a result came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RefundResultAnswer {
+    /// The refund.
+    pub refund: Refund,
+    /// The request that it answers.
+    pub refund_request: RefundRequest,
+    /// The balance.
+    pub balance: Balance,
+    /// The instant of all this.
+    pub as_of: DateTime<Utc>,
+}
+
+impl Mutation for RecordRefundResult {
+    const METHOD: &'static str = "RecordRefundResult";
+    type Answer = RefundResultAnswer;
+
+    async fn apply(&self, session: &mut Session<'_>) -> Result<RefundResultAnswer, Error> {
+        let refund = session.tx.find_refund(session.account_id, self.refund_id).await?;
+        let refund = refund.ok_or_else(|| {
+            Error::from(Refusal::new(Reason::RefundNotFound, "the account has no such refund"))
+        })?;
+        self.claim_provider_id(session, &refund).await?;
+        let refund = match refund.stage.after(self.result) {
+            RefundStep::Nothing => refund,
+            RefundStep::Enter(stage) => self.enter(session, refund, stage).await?,
+            RefundStep::Conflict => {
+                let message = "the result contradicts what was recorded before; a person must look at it";
+                return Err(Refusal::new(Reason::RefundStageConflict, message)
+                    .with("stage", &refund.stage.name())
+                    .into());
+            }
+        };
+        let refund_request = session.tx.find_request(session.account_id, refund.refund_request_id).await?;
+        let refund_request = refund_request.ok_or(Error::Broken("a refund answers no request"))?;
+        let balance = session.book(&[]).await?.balance()?;
+        Ok(RefundResultAnswer { refund, refund_request, balance, as_of: session.now })
+    }
+}
+
+impl RecordRefundResult {
+    /// A processor's refund id belongs to one refund for ever.
+    async fn claim_provider_id(&self, session: &mut Session<'_>, refund: &Refund) -> Result<(), Error> {
+        let Some(told) = &self.provider_refund_id else { return Ok(()) };
+        let conflict = |message: &str| {
+            Error::from(Refusal::new(Reason::InvalidField, message).with("field", &"provider_refund_id"))
+        };
+        match &refund.provider_refund_id {
+            Some(known) if known == told => return Ok(()),
+            Some(_) => return Err(conflict("this refund is known to the processor under another id")),
+            None => {}
+        }
+        let provider = refund.provider.as_str();
+        if session.tx.find_owner(ExternalKind::Refund, provider, told.as_str()).await?.is_some() {
+            return Err(conflict("this id belongs to another refund"));
+        }
+        Ok(())
+    }
+
+    async fn enter(
+        &self,
+        session: &mut Session<'_>,
+        mut refund: Refund,
+        stage: RefundStage,
+    ) -> Result<Refund, Error> {
+        let account_id = session.account_id;
+        let purchase = session.tx.find_purchase(account_id, refund.purchase_id).await?;
+        let mut purchase = purchase.ok_or(Error::Broken("a refund has no purchase"))?;
+        match stage {
+            RefundStage::Succeeded => settle(session, &mut purchase, &refund).await?,
+            RefundStage::Failed => fail(session, &mut purchase, &refund).await?,
+            RefundStage::Pending | RefundStage::Submitted | RefundStage::Canceled | RefundStage::Unknown => {}
+        }
+        refund.stage = stage;
+        let moment = match stage {
+            RefundStage::Submitted => &mut refund.submitted_at,
+            _ => &mut refund.settled_at,
+        };
+        if stage != RefundStage::Unknown {
+            *moment = Some(self.occurred_at);
+        }
+        if stage == RefundStage::Failed {
+            refund.failure_reason.clone_from(&self.failure_reason);
+        }
+        let tx = session.writing();
+        if let (None, Some(told)) = (&refund.provider_refund_id, &self.provider_refund_id) {
+            let provider = refund.provider.as_str();
+            tx.insert_owner(ExternalKind::Refund, provider, told.as_str(), account_id).await?;
+            refund.provider_refund_id = Some(told.clone());
+        }
+        tx.update_refund(account_id, &refund).await?;
+        Ok(refund)
+    }
+}
+
+/// The money is back with the customer.
+async fn settle(session: &mut Session<'_>, purchase: &mut Purchase, refund: &Refund) -> Result<(), Error> {
+    let account_id = session.account_id;
+    let minor = refund.amount.minor_units;
+    let broken = Error::Broken("a purchase counts less pending money than one of its refunds");
+    purchase.pending_minor = purchase.pending_minor.checked_sub(minor).ok_or(broken)?;
+    purchase.refunded_minor =
+        purchase.refunded_minor.checked_add(minor).ok_or(crate::domain::credits::OutOfRange)?;
+    let request = session.tx.find_request(account_id, refund.refund_request_id).await?;
+    let tx = session.writing();
+    tx.update_purchase(account_id, purchase).await?;
+    // A case that went to a person meanwhile stays with that person.
+    if request.is_some_and(|request| request.stage == RequestStage::Approved) {
+        tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::Settled).await?;
+    }
+    Ok(())
+}
+
+/// The processor could not send it: the credits come back, and a person finds another way (§4.2).
+async fn fail(session: &mut Session<'_>, purchase: &mut Purchase, refund: &Refund) -> Result<(), Error> {
+    let account_id = session.account_id;
+    let mut book = dispute::book_of(session, purchase.purchase_id).await?;
+    dispute::give_up_refund(session, &mut book, purchase, refund).await?;
+    session.record(book.close()).await?;
+    let tx = session.writing();
+    tx.update_purchase(account_id, purchase).await?;
+    tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::InReview).await?;
+    Ok(())
+}

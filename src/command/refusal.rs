@@ -1,0 +1,185 @@
+//! Refusals: what a caller did that cannot be done, in words for that caller.
+
+use crate::domain::book::BookError;
+use crate::domain::credits::OutOfRange;
+use crate::domain::names::names;
+use crate::store;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why a call was refused, for programs. The wire shows the name in capitals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No such account.
+    AccountNotFound,
+    /// The account has no such purchase.
+    PurchaseNotFound,
+    /// The account has no such attempt.
+    UsageNotFound,
+    /// The account has no such refund request.
+    RefundRequestNotFound,
+    /// The account has no such refund.
+    RefundNotFound,
+    /// Fewer credits are available than needed.
+    InsufficientCredits,
+    /// The account may not spend now (§6).
+    AccountSuspended,
+    /// The account is closed (§3.3).
+    AccountTerminated,
+    /// The attempt holds nothing any more.
+    UsageNotHeld,
+    /// The attempt exists with other credits or outputs.
+    UsageAlreadyExists,
+    /// The hold ran out.
+    HoldExpired,
+    /// The same payment was recorded with other facts.
+    PurchaseMismatch,
+    /// The purchase was refunded or returned by the bank.
+    PurchaseRefunded,
+    /// More would be delivered than was bought.
+    DeliveryExceedsPurchase,
+    /// The delivery id was used with another outcome.
+    DeliveryConflict,
+    /// The result contradicts the refund's stage.
+    RefundStageConflict,
+    /// The dispute is known for another payment.
+    ChargebackMismatch,
+    /// A field does not fit what is on record.
+    InvalidField,
+    /// The request id was used for another body.
+    IdempotencyKeyReused,
+    /// A bound on how much there may be was reached.
+    LimitExceeded,
+}
+
+names!(Reason {
+    AccountNotFound => "ACCOUNT_NOT_FOUND",
+    PurchaseNotFound => "PURCHASE_NOT_FOUND",
+    UsageNotFound => "USAGE_NOT_FOUND",
+    RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
+    RefundNotFound => "REFUND_NOT_FOUND",
+    InsufficientCredits => "INSUFFICIENT_CREDITS",
+    AccountSuspended => "ACCOUNT_SUSPENDED",
+    AccountTerminated => "ACCOUNT_TERMINATED",
+    UsageNotHeld => "USAGE_NOT_HELD",
+    UsageAlreadyExists => "USAGE_ALREADY_EXISTS",
+    HoldExpired => "HOLD_EXPIRED",
+    PurchaseMismatch => "PURCHASE_MISMATCH",
+    PurchaseRefunded => "PURCHASE_REFUNDED",
+    DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
+    DeliveryConflict => "DELIVERY_CONFLICT",
+    RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    ChargebackMismatch => "CHARGEBACK_MISMATCH",
+    InvalidField => "INVALID_FIELD",
+    IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+    LimitExceeded => "LIMIT_EXCEEDED",
+});
+
+impl Reason {
+    /// Whether the thing was simply not there. Such an answer is not kept: the thing may arrive, and a message
+    /// that overtook it can then be sent again as it is.
+    #[must_use]
+    pub const fn is_not_found(self) -> bool {
+        matches!(
+            self,
+            Self::AccountNotFound
+                | Self::PurchaseNotFound
+                | Self::UsageNotFound
+                | Self::RefundRequestNotFound
+                | Self::RefundNotFound
+        )
+    }
+}
+
+/// A refused call. Nothing was written, and the same call is refused the same way again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Why, for programs.
+    pub reason: Reason,
+    /// Why, for people: a lower-case sentence without a full stop.
+    pub message: String,
+    /// The figures of the message, by name.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Refusal {
+    /// A refusal without figures.
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), metadata: BTreeMap::new() }
+    }
+
+    /// Adds a figure.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &impl ToString) -> Self {
+        self.metadata.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The call was refused.
+    #[error("{}", .refusal.message)]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Whether an earlier call with the same request id was refused, and this repeats its answer.
+        replayed: bool,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Our own rules contradict each other; nothing was written.
+    #[error("{0}")]
+    Broken(&'static str),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { refusal, replayed: false }
+    }
+}
+
+impl store::Fault for Error {
+    fn store_error(&self) -> Option<&store::Error> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Refused { .. } | Self::Broken(_) => None,
+        }
+    }
+}
+
+impl From<OutOfRange> for Error {
+    fn from(_: OutOfRange) -> Self {
+        Refusal::new(Reason::LimitExceeded, "the account's credits or money would leave their range")
+            .with("limit", &"64-bit amounts")
+            .into()
+    }
+}
+
+impl From<BookError> for Error {
+    fn from(error: BookError) -> Self {
+        let message = error.to_string();
+        match error {
+            BookError::InsufficientCredits { needed, available } => {
+                Refusal::new(Reason::InsufficientCredits, message)
+                    .with("needed", &needed)
+                    .with("available", &available)
+                    .into()
+            }
+            BookError::NotHeld(stage) => {
+                Refusal::new(Reason::UsageNotHeld, message).with("stage", &stage.name()).into()
+            }
+            BookError::TooManyOutputs { delivered, asked } => Refusal::new(Reason::InvalidField, message)
+                .with("field", &"delivered_outputs")
+                .with("delivered", &delivered)
+                .with("asked", &asked)
+                .into(),
+            BookError::UnknownLot(_) => Self::Broken("a lot of the operation is missing from the book"),
+            BookError::OutOfRange(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A session: one locked account, one instant, one open transaction.
+
+use super::{Context, Desk, Error};
+use crate::clock::new_id;
+use crate::domain::book::{Book, Changes};
+use crate::domain::entry::chain;
+use crate::domain::ids::{AccountId, LotId};
+use crate::domain::restriction::Standing;
+use crate::policy::Document;
+use crate::store::{AccountRow, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// What a mutation works with while its account is locked.
+#[derive(Debug)]
+pub struct Session<'a> {
+    pub(super) tx: &'a mut Tx,
+    pub(super) account_id: &'a AccountId,
+    pub(super) context: &'a Context,
+    pub(super) now: DateTime<Utc>,
+    desk: &'a Desk,
+    account: AccountRow,
+    wrote: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(
+        tx: &'a mut Tx,
+        desk: &'a Desk,
+        context: &'a Context,
+        account_id: &'a AccountId,
+        account: AccountRow,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self { tx, account_id, context, now, desk, account, wrote: false }
+    }
+
+    /// The policy in force now.
+    pub(super) fn policy(&self) -> &'a Document {
+        self.desk.policies.in_force(self.now)
+    }
+
+    /// A new id of this instant.
+    pub(super) fn new_id(&self) -> Uuid {
+        new_id(self.now)
+    }
+
+    /// Says that rows are about to be written: from here on the command must not refuse.
+    pub(super) fn writing(&mut self) -> &mut Tx {
+        self.wrote = true;
+        self.tx
+    }
+
+    /// The union of the account's restrictions.
+    pub(super) async fn standing(&mut self) -> Result<Standing, Error> {
+        let restrictions = self.tx.list_restrictions(self.account_id).await?;
+        Ok(Standing(restrictions.into_iter().map(|restriction| restriction.kind).collect()))
+    }
+
+    /// The account's book: its open lots and the lots named besides.
+    pub(super) async fn book(&mut self, besides: &[LotId]) -> Result<Book, Error> {
+        let lots = self.tx.list_open_lots(self.account_id, besides).await?;
+        Ok(Book::open(lots, self.now, grace(self.policy())))
+    }
+
+    /// Writes what happened in a book: lots, then their entries at the end of the account's chain.
+    pub(super) async fn record(&mut self, changes: Changes) -> Result<(), Error> {
+        let Changes { new_lots, changed_lots, movements } = changes;
+        let trace_id = self.context.trace_id.as_deref();
+        let (entries, head) =
+            chain(self.account_id, self.account.head, movements, &self.context.caller, trace_id, self.now);
+        let account_id = self.account_id;
+        let tx = self.writing();
+        tx.insert_lots(account_id, &new_lots).await?;
+        if !changed_lots.is_empty() {
+            tx.update_lots(account_id, &changed_lots).await?;
+        }
+        tx.append_entries(account_id, &entries).await?;
+        self.account.head = head;
+        Ok(())
+    }
+
+    /// Moves the account on, if anything was written, and says whether it was.
+    pub(super) async fn finish(mut self) -> Result<bool, Error> {
+        if self.wrote {
+            self.account.last_at = self.now;
+            self.tx.update_account(self.account_id, self.account).await?;
+        }
+        Ok(self.wrote)
+    }
+}
+
+/// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.
+pub(super) fn grace(policy: &Document) -> TimeDelta {
+    let span = policy.parameters().duration("expired_credits_grace");
+    span.map_or(TimeDelta::zero(), |span| TimeDelta::microseconds(span.micros()))
+}
