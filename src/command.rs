@@ -20,7 +20,15 @@ use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
 
-pub use attempt::{CaptureCredits, HoldCredits, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer};
+// What the wire shows of a decision.
+pub use crate::policy::{
+    Decision, Facts, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
+    RowResult,
+};
+
+pub use attempt::{
+    CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
+};
 pub use balance::{BalanceView, GetBalance};
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};

@@ -1,15 +1,16 @@
 //! What the bank's dispute desk tells, through the processor (§6). A fact is never refused.
 
 use super::attempt::Moved;
-use super::dispute;
+use super::dispute::{self, Consequences};
 use super::run::{Answered, Call, Mutation, Reading};
 use super::session::Session;
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::domain::book::Balance;
 use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
 use crate::domain::credits::Credits;
-use crate::domain::ids::{AccountId, ChargebackId, DisputeId, PaymentId, Provider, RequestId};
+use crate::domain::ids::{AccountId, ChargebackId, DisputeId, PaymentId, Provider, RefundId, RequestId};
 use crate::domain::money::Money;
+use crate::domain::restriction::Restriction;
 use crate::store::{self, ChargebackEventRow, ExternalKind, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,10 @@ pub struct ChargebackAnswer {
     pub chargeback: Chargeback,
     /// Credits that moved.
     pub moved: Vec<Moved>,
+    /// Refunds that were stopped before they left.
+    pub canceled_refunds: Vec<RefundId>,
+    /// The account's restrictions in force after it.
+    pub restrictions: Vec<Restriction>,
     /// The balance.
     pub balance: Balance,
     /// The instant of all this.
@@ -122,20 +127,28 @@ impl Mutation for RecordChargeback {
             None => (self.open(session).await?, None),
         };
         let after = chargeback.stage;
-        let moved = match purchase {
+        let consequences = match purchase {
             Some(mut purchase) => {
                 dispute::enter(session, &mut chargeback, &mut purchase, before, after).await?
             }
             None => {
                 session.writing().upsert_chargeback(account_id, &chargeback).await?;
-                Vec::new()
+                Consequences::default()
             }
         };
         let row = self.row(session.now);
         session.writing().append_chargeback_event(account_id, chargeback.chargeback_id, &row).await?;
         let balance = session.book(&[]).await?.balance()?;
-        let account_id = (!account_id.is_unmatched()).then(|| account_id.clone());
-        Ok(ChargebackAnswer { account_id, chargeback, moved, balance, as_of: session.now })
+        let restrictions = session.tx.list_restrictions(account_id).await?;
+        Ok(ChargebackAnswer {
+            account_id: (!account_id.is_unmatched()).then(|| account_id.clone()),
+            chargeback,
+            moved: consequences.moved,
+            canceled_refunds: consequences.canceled_refunds,
+            restrictions,
+            balance,
+            as_of: session.now,
+        })
     }
 }
 

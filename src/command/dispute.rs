@@ -7,7 +7,7 @@ use crate::domain::book::Book;
 use crate::domain::chargeback::{Chargeback, ChargebackStage, dispute_state};
 use crate::domain::credits::OutOfRange;
 use crate::domain::entry::EntryCause;
-use crate::domain::ids::{AccountId, LotId, PurchaseId, RestrictionId};
+use crate::domain::ids::{AccountId, LotId, PurchaseId, RefundId, RestrictionId};
 use crate::domain::lot::Bucket;
 use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
@@ -19,6 +19,15 @@ use crate::store::NewRestriction;
 /// The clause that lets an account be suspended while a bank investigates.
 const SUSPENSION_CLAUSE: &str = "6";
 
+/// What a change of stage did besides moving the dispute.
+#[derive(Debug, Default)]
+pub(super) struct Consequences {
+    /// Credits that moved.
+    pub(super) moved: Vec<Moved>,
+    /// Refunds that were stopped before they left.
+    pub(super) canceled_refunds: Vec<RefundId>,
+}
+
 /// Moves a dispute over a known purchase to a stage, with everything that follows. `before` is the stage that it
 /// leaves, `None` when it is new.
 pub(super) async fn enter(
@@ -27,20 +36,21 @@ pub(super) async fn enter(
     purchase: &mut Purchase,
     before: Option<ChargebackStage>,
     after: ChargebackStage,
-) -> Result<Vec<Moved>, Error> {
+) -> Result<Consequences, Error> {
     chargeback.purchase_id = Some(purchase.purchase_id);
     chargeback.stage = after;
     if before == Some(after) {
         let account_id = session.account_id;
         session.writing().upsert_chargeback(account_id, chargeback).await?;
-        return Ok(Vec::new());
+        return Ok(Consequences::default());
     }
     let siblings = siblings(session, chargeback).await?;
     let another_open = siblings.contains(&ChargebackStage::Open);
     let mut book = book_of(session, purchase.purchase_id).await?;
+    let mut canceled_refunds = Vec::new();
     if matches!(after, ChargebackStage::Open | ChargebackStage::Lost) && before != Some(ChargebackStage::Open)
     {
-        stop_refunds(session, &mut book, purchase).await?;
+        canceled_refunds = stop_refunds(session, &mut book, purchase).await?;
         suspend(session, chargeback).await?;
     }
     settle(&mut book, chargeback, purchase, before, another_open)?;
@@ -60,7 +70,7 @@ pub(super) async fn enter(
     let tx = session.writing();
     tx.update_purchase(account_id, purchase).await?;
     tx.upsert_chargeback(account_id, chargeback).await?;
-    Ok(moved)
+    Ok(Consequences { moved, canceled_refunds })
 }
 
 /// What the change of stage does to the purchase's credits and to the money that the bank returned.
@@ -107,19 +117,21 @@ async fn stop_refunds(
     session: &mut Session<'_>,
     book: &mut Book,
     purchase: &mut Purchase,
-) -> Result<(), Error> {
+) -> Result<Vec<RefundId>, Error> {
     let account_id = session.account_id;
+    let mut canceled = Vec::new();
     for mut refund in session.tx.list_refunds_on_their_way(account_id, purchase.purchase_id).await? {
         if refund.stage == RefundStage::Pending {
             give_up_refund(session, book, purchase, &refund).await?;
             refund.stage = RefundStage::Canceled;
             refund.settled_at = Some(session.now);
             session.writing().update_refund(account_id, &refund).await?;
+            canceled.push(refund.refund_id);
         }
         let tx = session.writing();
         tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::InReview).await?;
     }
-    Ok(())
+    Ok(canceled)
 }
 
 /// Takes a refund that will not be paid off the purchase, and gives its credits back.
