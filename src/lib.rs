@@ -8,5 +8,6 @@ pub mod config;
 pub mod domain;
 pub mod policy;
 pub mod postgres;
+pub mod proto;
 pub mod store;
 pub mod telemetry;
