@@ -163,6 +163,17 @@ CREATE TABLE usage (
 CREATE INDEX usage_failed_and_charged ON usage (account_id) WHERE stage = 'captured' AND fault IS NOT NULL;
 CREATE INDEX usage_by_end ON usage (account_id, ended_at) WHERE ended_at IS NOT NULL;
 
+-- What workers write about a failure lies apart, so that it can be erased.
+CREATE TABLE failure_text (
+    account_id    text    NOT NULL,
+    job_id        text    NOT NULL,
+    attempt       integer NOT NULL,
+    error_message text    NOT NULL,
+    CONSTRAINT failure_text_key PRIMARY KEY (account_id, job_id, attempt),
+    CONSTRAINT failure_text_usage FOREIGN KEY (account_id, job_id, attempt)
+        REFERENCES usage (account_id, job_id, attempt)
+);
+
 CREATE TABLE allocation (
     account_id text    NOT NULL,
     job_id     text    NOT NULL,
@@ -358,6 +369,7 @@ CREATE TABLE chargeback_event (
     amount_minor    bigint      NOT NULL,
     occurred_at     timestamptz NOT NULL,
     recorded_at     timestamptz NOT NULL,
+    provider_event_id text,
     CONSTRAINT chargeback_event_key PRIMARY KEY (account_id, chargeback_id, ordinal)
 );
 

@@ -38,7 +38,7 @@ pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
-pub use refusal::{Error, Reason, Refusal};
+pub use refusal::{Error, Reason, Refusal, StoreFailure};
 pub use run::{Answered, Call, Mutation};
 
 /// Who calls, when, and in which trace.

@@ -1,3 +1,21 @@
-//! The `makegood` binary.
+//! The `makegood` binary: reads the settings and does what was asked.
 
-fn main() {}
+use makegood::config::{self, Command};
+use makegood::serve;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match config::load() {
+        Command::Serve(settings) => serve::serve(*settings).await,
+        Command::Migrate(settings) => serve::migrate(settings).await,
+        Command::Demo(_) => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("makegood: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

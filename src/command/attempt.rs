@@ -151,6 +151,8 @@ pub struct RestoreCredits {
     pub cause: Cause,
     /// When it failed.
     pub failed_at: DateTime<Utc>,
+    /// What the worker saw, or empty; never logged.
+    pub error_message: String,
 }
 
 /// What a reported failure came to.
@@ -217,6 +219,9 @@ impl Mutation for RestoreCredits {
         let moved = changes.movements.iter().map(Moved::from).collect();
         session.record(changes).await?;
         session.tx.update_usage(session.account_id, &usage).await?;
+        if !self.error_message.is_empty() {
+            session.tx.insert_failure_text(session.account_id, &self.attempt, &self.error_message).await?;
+        }
         let fault = usage.failure.as_ref().map_or(Fault::Undetermined, |failure| failure.fault);
         let rule = session.policy().fault_rule(fault);
         Ok(RestoreAnswer {

@@ -8,7 +8,9 @@ use super::{Context, Desk, Error, Reason, Refusal};
 use crate::domain::book::Balance;
 use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
 use crate::domain::credits::Credits;
-use crate::domain::ids::{AccountId, ChargebackId, DisputeId, PaymentId, Provider, RefundId, RequestId};
+use crate::domain::ids::{
+    AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, RefundId, RequestId,
+};
 use crate::domain::money::Money;
 use crate::domain::restriction::Restriction;
 use crate::store::{self, ChargebackEventRow, ExternalKind, Tx};
@@ -29,8 +31,8 @@ pub struct RecordChargeback {
     pub payment_id: PaymentId,
     /// What happened.
     pub event: ChargebackEvent,
-    /// How far the dispute has gone.
-    pub phase: ChargebackPhase,
+    /// How far the dispute has gone; as before when not told.
+    pub phase: Option<ChargebackPhase>,
     /// The processor's own word, verbatim.
     pub provider_status: String,
     /// The network's reason code, verbatim.
@@ -39,6 +41,8 @@ pub struct RecordChargeback {
     pub amount: Money,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
+    /// The processor's id of the event, when it has one.
+    pub provider_event_id: Option<ProviderEventId>,
 }
 
 /// What an event came to.
@@ -136,7 +140,7 @@ impl Mutation for RecordChargeback {
                 Consequences::default()
             }
         };
-        let row = self.row(session.now);
+        let row = self.row(chargeback.phase, session.now);
         session.writing().append_chargeback_event(account_id, chargeback.chargeback_id, &row).await?;
         let balance = session.book(&[]).await?.balance()?;
         let restrictions = session.tx.list_restrictions(account_id).await?;
@@ -180,7 +184,7 @@ impl RecordChargeback {
             dispute_id: self.dispute_id.clone(),
             payment_id: self.payment_id.clone(),
             stage: end.unwrap_or(ChargebackStage::Open),
-            phase: self.phase,
+            phase: self.phase.unwrap_or(ChargebackPhase::Chargeback),
             provider_status: self.provider_status.clone(),
             reason_code: self.reason_code.clone(),
             amount: self.amount,
@@ -209,7 +213,7 @@ impl RecordChargeback {
         known.opened_at = known.opened_at.min(self.occurred_at);
         if self.occurred_at >= known.last_event_at {
             known.last_event_at = self.occurred_at;
-            known.phase = self.phase;
+            known.phase = self.phase.unwrap_or(known.phase);
             known.provider_status.clone_from(&self.provider_status);
             known.reason_code.clone_from(&self.reason_code);
             if before != ChargebackStage::Lost {
@@ -219,11 +223,12 @@ impl RecordChargeback {
         Ok(known)
     }
 
-    fn row(&self, recorded_at: DateTime<Utc>) -> ChargebackEventRow {
+    fn row(&self, phase: ChargebackPhase, recorded_at: DateTime<Utc>) -> ChargebackEventRow {
         ChargebackEventRow {
             event: self.event,
-            phase: self.phase,
+            phase: self.phase.unwrap_or(phase),
             provider_status: self.provider_status.clone(),
+            provider_event_id: self.provider_event_id.clone(),
             amount: self.amount,
             occurred_at: self.occurred_at,
             recorded_at,

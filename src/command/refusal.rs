@@ -183,3 +183,32 @@ impl From<BookError> for Error {
         }
     }
 }
+
+/// What a failure of the store means to a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// Somebody else holds the account; nothing was written.
+    Busy,
+    /// The database cannot be reached; nothing was written.
+    Unavailable,
+    /// A commit was under way when the connection broke.
+    OutcomeUnknown,
+    /// A fault of ours.
+    Internal,
+}
+
+impl StoreFailure {
+    /// What this failure means.
+    #[must_use]
+    pub const fn of(error: &store::Error) -> Self {
+        match error {
+            store::Error::TooSlow(_) | store::Error::RunAgain(_) => Self::Busy,
+            store::Error::Unreachable(_) => Self::Unavailable,
+            store::Error::CommitInDoubt(_) | store::Error::TaskLost => Self::OutcomeUnknown,
+            store::Error::Refused(_)
+            | store::Error::CorruptRow { .. }
+            | store::Error::Migration(_)
+            | store::Error::Database(_) => Self::Internal,
+        }
+    }
+}

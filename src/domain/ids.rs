@@ -104,6 +104,8 @@ outside_id! {
     JobId <= 128;
     /// The processor's id of a dispute; unique per provider for ever.
     DisputeId <= 128;
+    /// The processor's id of one event.
+    ProviderEventId <= 128;
     /// The processor's id of a refund; unique per provider for ever.
     ProviderRefundId <= 128;
     /// A failure cause as workers report it: a key of the policy's cause map.

@@ -3,7 +3,9 @@
 use super::read::{Place, to_json};
 use super::{Error, Tx};
 use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
-use crate::domain::ids::{AccountId, ChargebackId, DisputeId, PaymentId, Provider, PurchaseId};
+use crate::domain::ids::{
+    AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId,
+};
 use crate::domain::money::Money;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -17,6 +19,8 @@ pub struct ChargebackEventRow {
     pub phase: ChargebackPhase,
     /// The processor's own word, verbatim.
     pub provider_status: String,
+    /// The processor's id of the event.
+    pub provider_event_id: Option<ProviderEventId>,
     /// What was disputed then.
     pub amount: Money,
     /// When it happened.
@@ -208,8 +212,8 @@ impl Tx {
     ) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO chargeback_event (account_id, chargeback_id, ordinal, event, phase, provider_status,
-                currency, amount_minor, occurred_at, recorded_at)
-             SELECT $1, $2, count(*)::integer + 1, $3, $4, $5, $6, $7, $8, $9
+                currency, amount_minor, occurred_at, recorded_at, provider_event_id)
+             SELECT $1, $2, count(*)::integer + 1, $3, $4, $5, $6, $7, $8, $9, $10
              FROM chargeback_event WHERE account_id = $1 AND chargeback_id = $2",
             account_id.as_str(),
             chargeback_id.0,
@@ -220,6 +224,7 @@ impl Tx {
             event.amount.minor_units,
             event.occurred_at,
             event.recorded_at,
+            event.provider_event_id.as_ref().map(ProviderEventId::as_str),
         )
         .execute(self.connection())
         .await?;
@@ -236,7 +241,8 @@ impl Tx {
         chargeback_id: ChargebackId,
     ) -> Result<Vec<ChargebackEventRow>, Error> {
         let rows = sqlx::query!(
-            "SELECT event, phase, provider_status, currency, amount_minor, occurred_at, recorded_at
+            "SELECT event, phase, provider_status, currency, amount_minor, occurred_at, recorded_at,
+                provider_event_id
              FROM chargeback_event WHERE account_id = $1 AND chargeback_id = $2 ORDER BY ordinal LIMIT 1000",
             account_id.as_str(),
             chargeback_id.0,
@@ -250,6 +256,10 @@ impl Tx {
                     event: place.word("event", &row.event, ChargebackEvent::parse)?,
                     phase: place.word("phase", &row.phase, ChargebackPhase::parse)?,
                     provider_status: row.provider_status,
+                    provider_event_id: row
+                        .provider_event_id
+                        .map(|id| place.id::<ProviderEventId>("provider_event_id", id))
+                        .transpose()?,
                     amount: place.money("amount_minor", &row.currency, row.amount_minor)?,
                     occurred_at: row.occurred_at,
                     recorded_at: row.recorded_at,

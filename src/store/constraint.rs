@@ -50,6 +50,8 @@ pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("evidence_request", Meaning::Dangling),
     ("external_key_key", Meaning::Exists),
     ("external_key_kind", Meaning::UnknownWord),
+    ("failure_text_key", Meaning::Exists),
+    ("failure_text_usage", Meaning::Dangling),
     ("idempotency_key_key", Meaning::Exists),
     ("lot_account", Meaning::Dangling),
     ("lot_buckets_not_negative", Meaning::Sums),

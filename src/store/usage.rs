@@ -186,4 +186,27 @@ impl Tx {
         .await?;
         Ok(())
     }
+
+    /// Keeps what the worker wrote about a failure, apart; the first report stands.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn insert_failure_text(
+        &mut self,
+        account_id: &AccountId,
+        attempt: &Attempt,
+        error_message: &str,
+    ) -> Result<(), Error> {
+        sqlx::query!(
+            "INSERT INTO failure_text (account_id, job_id, attempt, error_message) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+            account_id.as_str(),
+            attempt.job_id.as_str(),
+            attempt.number,
+            error_message,
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
 }

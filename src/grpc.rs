@@ -1,0 +1,102 @@
+//! The wire: decode, call, encode. The only room with a [`tonic::Status`].
+
+mod context;
+mod credit;
+mod decode;
+mod encode;
+mod pending;
+mod refund;
+mod status;
+
+use crate::command::{Call, Desk, Mutation};
+use crate::domain::ids::AccountId;
+use crate::proto::makegood::v1;
+use chrono::{DateTime, Utc};
+use context::Opened;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+/// Tells a caller that an answer had been given before.
+pub const REPLAYED_KEY: &str = "idempotency-replayed";
+
+/// Largest request, in bytes: a full evidence list with its texts is a tenth of it.
+pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+
+/// The services of `makegood.v1` over one desk.
+#[derive(Debug, Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    desk: Desk,
+    development: bool,
+    request_timeout: Duration,
+}
+
+impl Api {
+    /// An API over a desk. In `development` there is no authentication, and callers may bring a test clock.
+    #[must_use]
+    pub fn new(desk: Desk, development: bool, request_timeout: Duration) -> Self {
+        Self { shared: Arc::new(Shared { desk, development, request_timeout }) }
+    }
+
+    /// Every service, ready to be served.
+    #[must_use]
+    pub fn routes(&self) -> tonic::service::Routes {
+        use v1::account_service_server::AccountServiceServer;
+        use v1::credit_service_server::CreditServiceServer;
+        use v1::incident_service_server::IncidentServiceServer;
+        use v1::policy_service_server::PolicyServiceServer;
+        use v1::refund_service_server::RefundServiceServer;
+        let max = MAX_REQUEST_BYTES;
+        tonic::service::Routes::new(RefundServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(CreditServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(AccountServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(PolicyServiceServer::new(self.clone()).max_decoding_message_size(max))
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.shared.desk
+    }
+
+    /// The whole of a call that changes one account.
+    async fn mutate<Q, M: Mutation, R>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        decode: impl FnOnce(Q, DateTime<Utc>) -> Result<Call<M>, Status>,
+        encode: impl FnOnce(&AccountId, &M::Answer) -> R,
+    ) -> Result<Response<R>, Status> {
+        let Opened { context, span, timeout, message } = self.open(method, request)?;
+        let call = decode(message, context.clock.now())?;
+        let account_id = call.account_id.clone();
+        let work = self.desk().call(context, call).instrument(span);
+        let answered =
+            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
+    }
+}
+
+/// Runs work until the caller's deadline; past it, `late` says what that means.
+async fn within<T>(
+    timeout: Duration,
+    late: fn() -> Status,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn respond<R>(message: R, replayed: bool) -> Response<R> {
+    let mut response = Response::new(message);
+    if replayed {
+        response.metadata_mut().insert(REPLAYED_KEY, MetadataValue::from_static("true"));
+    }
+    response
+}

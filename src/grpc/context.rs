@@ -1,0 +1,128 @@
+//! Who calls, when, in which trace, and how long they wait: read from the metadata of a call.
+
+use super::status::{self, Violation};
+use super::{Api, Shared};
+use crate::clock::Clock;
+use crate::command::Context;
+use crate::domain::ids::Actor;
+use crate::telemetry::{parent_of, trace_id_of};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The metadata key of the test clock, as payment platforms have one.
+pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
+
+/// Everyone's name while there is no authentication.
+const DEVELOPMENT_CALLER: &str = "development";
+
+/// A call with everything about it read.
+pub(super) struct Opened<Q> {
+    pub(super) context: Context,
+    pub(super) span: Span,
+    pub(super) timeout: Duration,
+    pub(super) message: Q,
+}
+
+impl Api {
+    /// Reads the metadata of a call to `method`, given as `package.Service/Method`.
+    pub(super) fn open<Q>(&self, method: &'static str, request: Request<Q>) -> Result<Opened<Q>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let span = span_of(method, &metadata);
+        let trace_id = span.in_scope(|| trace_id_of(metadata.as_ref()));
+        span.record("trace_id", trace_id.as_deref());
+        let context =
+            Context { caller: self.shared.caller()?, trace_id, clock: self.shared.clock(&metadata)? };
+        let timeout = self.shared.timeout(&metadata);
+        Ok(Opened { context, span, timeout, message })
+    }
+}
+
+impl Shared {
+    fn caller(&self) -> Result<Actor, Status> {
+        if !self.development {
+            return Err(Status::unauthenticated("no authentication is configured"));
+        }
+        Actor::parse(DEVELOPMENT_CALLER).map_err(|_| Status::internal("the caller has no name"))
+    }
+
+    /// The machine's clock, or in development mode the one that the caller brings.
+    fn clock(&self, metadata: &MetadataMap) -> Result<Clock, Status> {
+        let Some(value) = metadata.get(TEST_CLOCK_KEY) else { return Ok(Clock::system()) };
+        if !self.development {
+            return Err(status::test_clock_forbidden());
+        }
+        let instant = value.to_str().ok().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let instant = instant.map(|instant| instant.with_timezone(&Utc));
+        let bounds = super::decode::EARLIEST..super::decode::LATEST_TEST_CLOCK;
+        match instant.filter(|instant| bounds.contains(&instant.timestamp())) {
+            Some(instant) => Ok(Clock::fixed(instant)),
+            None => Err(status::invalid(vec![Violation {
+                field: TEST_CLOCK_KEY.to_owned(),
+                description: "must be an RFC 3339 time between 2020 and 2100, such as `2025-01-08T12:00:00Z`"
+                    .to_owned(),
+            }])),
+        }
+    }
+
+    /// The caller's deadline, at most our own.
+    fn timeout(&self, metadata: &MetadataMap) -> Duration {
+        let told = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(read_timeout);
+        told.map_or(self.request_timeout, |told| told.min(self.request_timeout))
+    }
+}
+
+/// Reads gRPC's own notation: up to eight digits and a unit.
+fn read_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => count.checked_mul(3_600).map(Duration::from_secs),
+        "M" => count.checked_mul(60).map(Duration::from_secs),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+/// The server's span of one call, by the semantic conventions for RPC (1.45).
+fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
+    let span = tracing::info_span!(
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        trace_id = tracing::field::Empty,
+    );
+    // Fails only when no exporter is set, and then there is nothing to link.
+    let _ = span.set_parent(parent_of(metadata.as_ref()));
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_timeout;
+    use std::time::Duration;
+
+    #[test]
+    fn deadlines_are_read_in_every_unit_of_grpc() {
+        assert_eq!(read_timeout("2H"), Some(Duration::from_secs(7_200)));
+        assert_eq!(read_timeout("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(read_timeout("15S"), Some(Duration::from_secs(15)));
+        assert_eq!(read_timeout("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(read_timeout("99u"), Some(Duration::from_micros(99)));
+        assert_eq!(read_timeout("7n"), Some(Duration::from_nanos(7)));
+        for wrong in ["", "S", "15", "15s", "123456789S", "-1S", "1.5S"] {
+            assert_eq!(read_timeout(wrong), None, "{wrong}");
+        }
+    }
+}

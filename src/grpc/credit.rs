@@ -1,0 +1,108 @@
+//! The credit service.
+
+use super::context::Opened;
+use super::{Api, decode, encode, respond, status, within};
+use crate::proto::makegood::v1;
+use crate::proto::makegood::v1::credit_service_server::CreditService;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+#[tonic::async_trait]
+impl CreditService for Api {
+    async fn record_purchase(
+        &self,
+        request: Request<v1::RecordPurchaseRequest>,
+    ) -> Result<Response<v1::RecordPurchaseResponse>, Status> {
+        let method = "makegood.v1.CreditService/RecordPurchase";
+        self.mutate(method, request, decode::record_purchase, encode::record_purchase).await
+    }
+
+    async fn deliver_credits(
+        &self,
+        request: Request<v1::DeliverCreditsRequest>,
+    ) -> Result<Response<v1::DeliverCreditsResponse>, Status> {
+        let method = "makegood.v1.CreditService/DeliverCredits";
+        self.mutate(method, request, decode::deliver_credits, encode::deliver_credits).await
+    }
+
+    async fn hold_credits(
+        &self,
+        request: Request<v1::HoldCreditsRequest>,
+    ) -> Result<Response<v1::HoldCreditsResponse>, Status> {
+        let method = "makegood.v1.CreditService/HoldCredits";
+        self.mutate(method, request, decode::hold_credits, encode::hold_credits).await
+    }
+
+    async fn capture_credits(
+        &self,
+        request: Request<v1::CaptureCreditsRequest>,
+    ) -> Result<Response<v1::CaptureCreditsResponse>, Status> {
+        let method = "makegood.v1.CreditService/CaptureCredits";
+        self.mutate(method, request, decode::capture_credits, encode::capture_credits).await
+    }
+
+    async fn release_credits(
+        &self,
+        request: Request<v1::ReleaseCreditsRequest>,
+    ) -> Result<Response<v1::ReleaseCreditsResponse>, Status> {
+        let method = "makegood.v1.CreditService/ReleaseCredits";
+        self.mutate(method, request, decode::release_credits, encode::release_credits).await
+    }
+
+    async fn restore_credits(
+        &self,
+        request: Request<v1::RestoreCreditsRequest>,
+    ) -> Result<Response<v1::RestoreCreditsResponse>, Status> {
+        let method = "makegood.v1.CreditService/RestoreCredits";
+        self.mutate(method, request, decode::restore_credits, encode::restore_credits).await
+    }
+
+    async fn get_balance(
+        &self,
+        request: Request<v1::GetBalanceRequest>,
+    ) -> Result<Response<v1::GetBalanceResponse>, Status> {
+        let method = "makegood.v1.CreditService/GetBalance";
+        let Opened { context, span, timeout, message } = self.open(method, request)?;
+        let query = decode::get_balance(message, context.clock.now())?;
+        let account_id = query.account_id.clone();
+        let read = self.desk().get_balance(&context, query).instrument(span);
+        let view =
+            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        Ok(respond(encode::get_balance(&account_id, &view), false))
+    }
+
+    async fn grant_credits(
+        &self,
+        _: Request<v1::GrantCreditsRequest>,
+    ) -> Result<Response<v1::GrantCreditsResponse>, Status> {
+        Err(status::not_implemented("GrantCredits"))
+    }
+
+    async fn revoke_credits(
+        &self,
+        _: Request<v1::RevokeCreditsRequest>,
+    ) -> Result<Response<v1::RevokeCreditsResponse>, Status> {
+        Err(status::not_implemented("RevokeCredits"))
+    }
+
+    async fn get_usage(
+        &self,
+        _: Request<v1::GetUsageRequest>,
+    ) -> Result<Response<v1::GetUsageResponse>, Status> {
+        Err(status::not_implemented("GetUsage"))
+    }
+
+    async fn list_lots(
+        &self,
+        _: Request<v1::ListLotsRequest>,
+    ) -> Result<Response<v1::ListLotsResponse>, Status> {
+        Err(status::not_implemented("ListLots"))
+    }
+
+    async fn list_entries(
+        &self,
+        _: Request<v1::ListEntriesRequest>,
+    ) -> Result<Response<v1::ListEntriesResponse>, Status> {
+        Err(status::not_implemented("ListEntries"))
+    }
+}

@@ -1,0 +1,15 @@
+//! From the wire to the domain. Every field of every message is named, so that a new field breaks the build
+//! instead of being ignored; every field that is wrong is reported, not only the first.
+
+mod credit;
+mod fields;
+mod refund;
+
+pub(super) use credit::{
+    capture_credits, deliver_credits, get_balance, hold_credits, record_purchase, release_credits,
+    restore_credits,
+};
+pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
+pub(super) use refund::{
+    ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
+};

@@ -1,0 +1,112 @@
+//! RPCs whose behaviour is still to come: they say so, and name themselves.
+
+use super::{Api, status};
+use crate::proto::makegood::v1;
+use crate::proto::makegood::v1::account_service_server::AccountService;
+use crate::proto::makegood::v1::incident_service_server::IncidentService;
+use crate::proto::makegood::v1::policy_service_server::PolicyService;
+use tonic::{Request, Response, Status};
+
+#[tonic::async_trait]
+impl AccountService for Api {
+    async fn get_account(
+        &self,
+        _: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::GetAccountResponse>, Status> {
+        Err(status::not_implemented("GetAccount"))
+    }
+
+    async fn impose_restriction(
+        &self,
+        _: Request<v1::ImposeRestrictionRequest>,
+    ) -> Result<Response<v1::ImposeRestrictionResponse>, Status> {
+        Err(status::not_implemented("ImposeRestriction"))
+    }
+
+    async fn lift_restriction(
+        &self,
+        _: Request<v1::LiftRestrictionRequest>,
+    ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
+        Err(status::not_implemented("LiftRestriction"))
+    }
+}
+
+#[tonic::async_trait]
+impl IncidentService for Api {
+    async fn declare_incident(
+        &self,
+        _: Request<v1::DeclareIncidentRequest>,
+    ) -> Result<Response<v1::DeclareIncidentResponse>, Status> {
+        Err(status::not_implemented("DeclareIncident"))
+    }
+
+    async fn resolve_incident(
+        &self,
+        _: Request<v1::ResolveIncidentRequest>,
+    ) -> Result<Response<v1::ResolveIncidentResponse>, Status> {
+        Err(status::not_implemented("ResolveIncident"))
+    }
+
+    async fn list_incidents(
+        &self,
+        _: Request<v1::ListIncidentsRequest>,
+    ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
+        Err(status::not_implemented("ListIncidents"))
+    }
+
+    type RestoreIncidentStream = tokio_stream::Empty<Result<v1::RestoreIncidentResponse, Status>>;
+
+    async fn restore_incident(
+        &self,
+        _: Request<v1::RestoreIncidentRequest>,
+    ) -> Result<Response<Self::RestoreIncidentStream>, Status> {
+        Err(status::not_implemented("RestoreIncident"))
+    }
+}
+
+#[tonic::async_trait]
+impl PolicyService for Api {
+    async fn get_policy(
+        &self,
+        _: Request<v1::GetPolicyRequest>,
+    ) -> Result<Response<v1::GetPolicyResponse>, Status> {
+        Err(status::not_implemented("GetPolicy"))
+    }
+
+    async fn list_policies(
+        &self,
+        _: Request<v1::ListPoliciesRequest>,
+    ) -> Result<Response<v1::ListPoliciesResponse>, Status> {
+        Err(status::not_implemented("ListPolicies"))
+    }
+
+    async fn check_policy(
+        &self,
+        _: Request<v1::CheckPolicyRequest>,
+    ) -> Result<Response<v1::CheckPolicyResponse>, Status> {
+        Err(status::not_implemented("CheckPolicy"))
+    }
+
+    async fn publish_policy(
+        &self,
+        _: Request<v1::PublishPolicyRequest>,
+    ) -> Result<Response<v1::PublishPolicyResponse>, Status> {
+        Err(status::not_implemented("PublishPolicy"))
+    }
+
+    type BacktestPolicyStream = tokio_stream::Empty<Result<v1::BacktestPolicyResponse, Status>>;
+
+    async fn backtest_policy(
+        &self,
+        _: Request<v1::BacktestPolicyRequest>,
+    ) -> Result<Response<Self::BacktestPolicyStream>, Status> {
+        Err(status::not_implemented("BacktestPolicy"))
+    }
+
+    async fn replay_decision(
+        &self,
+        _: Request<v1::ReplayDecisionRequest>,
+    ) -> Result<Response<v1::ReplayDecisionResponse>, Status> {
+        Err(status::not_implemented("ReplayDecision"))
+    }
+}

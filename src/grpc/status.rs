@@ -1,0 +1,165 @@
+//! From errors to statuses: each with a reason for programs, none with a driver's words.
+
+use super::REPLAYED_KEY;
+use crate::command::{Error, Reason, Refusal};
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The domain of every `google.rpc.ErrorInfo`.
+pub(super) const DOMAIN: &str = "makegood.v1";
+
+/// How soon a caller may ask again when somebody else holds the account or the pool.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// One thing wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The field, as a path such as `price.currency_code`.
+    pub(super) field: String,
+    /// What it must be.
+    pub(super) description: String,
+}
+
+/// A request that cannot be read; names every field that is wrong.
+pub(super) fn invalid(violations: Vec<Violation>) -> Status {
+    let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    let message = match violations.first() {
+        Some(violation) if violations.len() == 1 => {
+            format!("`{}` {}", violation.field, violation.description)
+        }
+        _ => format!("these fields are wrong: {}", fields.join(", ")),
+    };
+    let mut details = info("INVALID_FIELD", &[("fields", &fields.join(","))]);
+    for violation in violations {
+        details.add_bad_request_violation(violation.field, violation.description);
+    }
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// A test clock on a server that is not in development mode.
+pub(super) fn test_clock_forbidden() -> Status {
+    let details = info("TEST_CLOCK_FORBIDDEN", &[]);
+    let message = "`makegood-test-clock` is accepted in development mode only";
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// An RPC whose behaviour is still to come.
+pub(super) fn not_implemented(method: &str) -> Status {
+    let details = info("NOT_IMPLEMENTED", &[("method", method)]);
+    Status::with_error_details(Code::Unimplemented, format!("{method} is not offered yet"), details)
+}
+
+/// The deadline passed while a change was under way: it may still happen.
+pub(super) fn outcome_unknown() -> Status {
+    let message = "the deadline passed before the outcome was known; send the same `request_id` again";
+    Status::with_error_details(Code::DeadlineExceeded, message, info("OUTCOME_UNKNOWN", &[]))
+}
+
+/// The deadline passed while something was read.
+pub(super) fn deadline_exceeded() -> Status {
+    let message = "the deadline passed before the answer was ready";
+    Status::with_error_details(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", &[]))
+}
+
+/// What a caller is told of an error.
+pub(super) fn from(error: Error) -> Status {
+    use crate::command::StoreFailure;
+    match error {
+        Error::Refused { refusal, replayed } => refused(refusal, replayed),
+        Error::Broken(what) => {
+            tracing::error!(what, "a call broke one of our own rules");
+            internal()
+        }
+        Error::Store(error) => {
+            let failure = StoreFailure::of(&error);
+            tracing::error!(error = &error as &dyn std::error::Error, ?failure, "the store failed");
+            match failure {
+                StoreFailure::Busy => busy(),
+                StoreFailure::Unavailable => {
+                    let mut details = info("UNAVAILABLE", &[]);
+                    details.set_retry_info(Some(RETRY_AFTER));
+                    let message = "the service cannot reach its records; nothing was changed";
+                    Status::with_error_details(Code::Unavailable, message, details)
+                }
+                StoreFailure::OutcomeUnknown => {
+                    let message = "the answer of the commit was lost; send the same `request_id` again";
+                    Status::with_error_details(Code::Unknown, message, info("OUTCOME_UNKNOWN", &[]))
+                }
+                StoreFailure::Internal => internal(),
+            }
+        }
+    }
+}
+
+fn busy() -> Status {
+    let mut details = info("REQUEST_IN_FLIGHT", &[]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "the account is being worked on; nothing was changed, send the same request again";
+    Status::with_error_details(Code::Aborted, message, details)
+}
+
+fn internal() -> Status {
+    let message = "something went wrong on our side; nothing was changed";
+    Status::with_error_details(Code::Internal, message, info("INTERNAL", &[]))
+}
+
+fn refused(refusal: Refusal, replayed: bool) -> Status {
+    let Refusal { reason, message, metadata } = refusal;
+    let mut details = ErrorDetails::new();
+    if let (Reason::InvalidField, Some(field)) = (reason, metadata.get("field")) {
+        details.add_bad_request_violation(field, &message);
+    }
+    details.set_error_info(reason.name(), DOMAIN, metadata.into_iter().collect::<HashMap<_, _>>());
+    let mut status = Status::with_error_details(code_of(reason), message, details);
+    if replayed {
+        status.metadata_mut().insert(REPLAYED_KEY, MetadataValue::from_static("true"));
+    }
+    status
+}
+
+/// The status code of each reason, as `errors.proto` documents it.
+const fn code_of(reason: Reason) -> Code {
+    match reason {
+        Reason::AccountNotFound
+        | Reason::PurchaseNotFound
+        | Reason::UsageNotFound
+        | Reason::RefundRequestNotFound
+        | Reason::RefundNotFound => Code::NotFound,
+        Reason::InsufficientCredits
+        | Reason::AccountSuspended
+        | Reason::AccountTerminated
+        | Reason::UsageNotHeld
+        | Reason::HoldExpired
+        | Reason::PurchaseRefunded
+        | Reason::DeliveryExceedsPurchase
+        | Reason::RefundStageConflict
+        | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
+        Reason::UsageAlreadyExists | Reason::PurchaseMismatch | Reason::DeliveryConflict => {
+            Code::AlreadyExists
+        }
+        Reason::ChargebackMismatch | Reason::InvalidField => Code::InvalidArgument,
+        Reason::LimitExceeded => Code::ResourceExhausted,
+    }
+}
+
+fn info(reason: &str, metadata: &[(&str, &str)]) -> ErrorDetails {
+    let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    ErrorDetails::with_error_info(reason, DOMAIN, metadata.collect::<HashMap<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::makegood::v1::ErrorReason;
+
+    #[test]
+    fn every_reason_is_documented_in_the_protos() {
+        for reason in Reason::ALL {
+            let documented = ErrorReason::from_str_name(&format!("ERROR_REASON_{reason}"));
+            assert!(documented.is_some(), "{reason}");
+        }
+    }
+}

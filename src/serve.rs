@@ -1,0 +1,170 @@
+//! The life of the process: find or start a database, migrate what is ours, serve, and end in order.
+
+use crate::clock::Clock;
+use crate::command::Policies;
+use crate::config::{self, DatabaseSettings, MigrateSettings, Settings};
+use crate::policy::SHIPPED;
+use crate::postgres::{Cluster, Options};
+use crate::server::{self, Running};
+use crate::store::{self, Limits, Store};
+use crate::telemetry;
+use anyhow::{Context, bail};
+use std::net::SocketAddr;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The database inside a private cluster.
+const DATABASE: &str = "makegood";
+
+/// Serves until the process is told to end.
+///
+/// # Errors
+/// A sentence for the person who started it.
+pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+    // Listened to from the first moment on, so that an early Ctrl-C ends what was started, too.
+    let mut end = End::listen()?;
+    let telemetry = telemetry::start(&settings.telemetry)?;
+    let served = run(&settings, &mut end).await;
+    telemetry.shutdown().await;
+    served
+}
+
+async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
+    let opened = tokio::select! {
+        signal = end.wait() => {
+            announce(&format!("{signal}: stopped before it served"));
+            return Ok(());
+        }
+        opened = open_all(settings) => opened,
+    };
+    let (cluster, mut running) = opened?;
+    announce(&greeting(running.local_addr()));
+    let signal = tokio::select! {
+        signal = end.wait() => signal,
+        ended = running.ended() => return Ok(ended?),
+    };
+    announce(&format!("{signal}: finishing what runs, at most {:?}", settings.server.drain_timeout));
+    running.stop(settings.server.drain_timeout).await?;
+    if let Some(cluster) = cluster {
+        cluster.stop().await?;
+        announce("the private database is stopped");
+    }
+    Ok(())
+}
+
+async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Running)> {
+    let (cluster, store) = open(&settings.database).await?;
+    let policies = Policies::parse(SHIPPED).context("the shipped policy cannot be read")?;
+    policies.publish(&store, Clock::system()).await.context("the policy cannot be stored")?;
+    announce(&format!("policy     {}", policies.version()));
+    let options = server::Options {
+        listen: settings.server.listen,
+        request_timeout: settings.server.request_timeout,
+        store,
+        policies,
+    };
+    Ok((cluster, server::start(options).await?))
+}
+
+/// Brings a real database up to date.
+///
+/// # Errors
+/// A sentence for the person who started it.
+pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<()> {
+    let telemetry = telemetry::start(&settings.telemetry)?;
+    let Some(url) = settings.database.url() else {
+        bail!("name the database with --database-url or DATABASE_URL; a private one is migrated by `serve`");
+    };
+    let store = connect(url.expose(), &settings.database).await?;
+    store::migrate(&store).await.context("the migrations could not be applied")?;
+    store.close().await;
+    announce("the database is up to date");
+    telemetry.shutdown().await;
+    Ok(())
+}
+
+/// The caller's database, which must be up to date, or a private one, which is brought up to date.
+async fn open(settings: &DatabaseSettings) -> anyhow::Result<(Option<Cluster>, Store)> {
+    if let Some(url) = settings.url() {
+        let store = connect(url.expose(), settings).await?;
+        if !store.check_migrations().await? {
+            bail!("the database is not at this version's schema: run `makegood migrate` first");
+        }
+        announce("database   the one of --database-url");
+        return Ok((None, store));
+    }
+    let data_dir = settings.data_dir().map_err(anyhow::Error::msg)?;
+    let options = Options {
+        data_dir: Some(data_dir),
+        durable: true,
+        bin_dir: settings.pg_bin_dir().map(ToOwned::to_owned),
+        search_path: config::search_path(),
+    };
+    let cluster = Cluster::start(options).await?;
+    cluster.create_database(DATABASE).await?;
+    let store = connect(&cluster.url(DATABASE), settings).await?;
+    store::migrate(&store).await.context("the private database could not be migrated")?;
+    let made = if cluster.is_new() { "new" } else { "kept" };
+    announce(&format!(
+        "database   private PostgreSQL {}, {made}, in {}\n           psql -h {} -U postgres {DATABASE}",
+        cluster.version(),
+        cluster.data_dir().display(),
+        cluster.socket_dir().display(),
+    ));
+    Ok((Some(cluster), store))
+}
+
+async fn connect(url: &str, settings: &DatabaseSettings) -> anyhow::Result<Store> {
+    let limits = Limits { max_connections: u32::from(settings.max_connections), ..Limits::default() };
+    Store::connect(url, limits).await.context("the database does not answer")
+}
+
+/// What a newcomer reads first: where it serves, and a decision to paste.
+fn greeting(address: SocketAddr) -> String {
+    let now = Clock::system().now();
+    let paid_at = now.format("%Y-%m-%dT%H:%M:%SZ");
+    let (purchase_call, evaluate_call) = (crate::clock::new_id(now), crate::clock::new_id(now));
+    let call = |service: &str, body: &str| {
+        format!("  grpcurl -plaintext -d '{body}' \\\n    {address} makegood.v1.{service}")
+    };
+    let purchase = format!(
+        "{{\"request_id\":\"{purchase_call}\",\"account_id\":\"ada\",\"provider\":\"demo\",\"payment_id\":\"pay-{paid_at}\",\
+         \"order_id\":\"order-{paid_at}\",\"package_id\":\"pack-100\",\"kind\":\"PURCHASE_KIND_ONE_TIME\",\
+         \"price\":{{\"currency_code\":\"USD\",\"minor_units\":999}},\"credits\":100,\"paid_at\":\"{paid_at}\"}}"
+    );
+    let evaluate = format!(
+        "{{\"request_id\":\"{evaluate_call}\",\"account_id\":\"ada\",\"claim\":\"CLAIM_CREDITS_NOT_DELIVERED\",\
+         \"purchase\":{{\"order_id\":\"order-{paid_at}\"}}}}"
+    );
+    format!(
+        "serving    http://{address} (development: loopback only, no authentication, test clock allowed)\n\n\
+         A purchase whose credits never arrived, and the decision on it:\n\n{}\n{}\n\nCtrl-C stops it.",
+        call("CreditService/RecordPurchase", &purchase),
+        call("RefundService/EvaluateRequest", &evaluate),
+    )
+}
+
+/// Tells the person at the terminal; logs go elsewhere.
+#[expect(clippy::print_stdout, reason = "this is what the person who typed the command reads")]
+fn announce(text: &str) {
+    println!("{text}");
+}
+
+/// The two ways in which a process is told to end.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl End {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The listener: services, health and reflection on one port, and an end that is never half done.
+
+use crate::command::{Desk, Policies};
+use crate::grpc::Api;
+use crate::proto::DESCRIPTOR;
+use crate::store::Store;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+/// How often a silent connection is asked whether it lives.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long it may take to say so.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the server did not start, or how it ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// Without authentication only this machine may call.
+    #[error(
+        "no authentication is configured, so only a loopback address may be listened on, and {0} is not one; \
+         use --listen 127.0.0.1:{port}", port = .0.port()
+    )]
+    Exposed(SocketAddr),
+    /// The descriptor set of the protos cannot be served.
+    #[error("the reflection service cannot be built")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport gave up.
+    #[error("the server ended by an error")]
+    Transport(#[from] tonic::transport::Error),
+    /// The server's task was lost.
+    #[error("the server's task ended without an answer")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// What is served, and where.
+#[derive(Debug)]
+pub struct Options {
+    /// The address; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Longest any call may take.
+    pub request_timeout: Duration,
+    /// The records.
+    pub store: Store,
+    /// The policies.
+    pub policies: Policies,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Running {
+    local_addr: SocketAddr,
+    health: HealthReporter,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), tonic::transport::Error>>,
+    store: Store,
+}
+
+/// Starts to listen and to serve.
+///
+/// # Errors
+/// [`Error::Exposed`] for an address that others can reach, [`Error::Listen`] when it is taken.
+pub async fn start(options: Options) -> Result<Running, Error> {
+    let Options { listen, request_timeout, store, policies } = options;
+    if !listen.ip().is_loopback() {
+        return Err(Error::Exposed(listen));
+    }
+    let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
+    let local_addr = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTOR)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // Loopback without authentication is development, where callers may bring a test clock.
+    let api = Api::new(Desk::new(store.clone(), policies), true, request_timeout);
+    let routes = api
+        .routes()
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        // Older clients, the Python and Node ones among them, ask by the first version.
+        .add_service(reflection().build_v1alpha()?);
+    let (stop, stopped) = oneshot::channel();
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+            // A dropped sender means the same as a message: stop.
+            let _ = stopped.await;
+        });
+    health.set_service_status("", ServingStatus::Serving).await;
+    Ok(Running { local_addr, health, stop, task: tokio::spawn(server), store })
+}
+
+impl Running {
+    /// The address that is listened on.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Waits until the server ends by itself, which it does only by an error.
+    ///
+    /// # Errors
+    /// The transport's.
+    pub async fn ended(&mut self) -> Result<(), Error> {
+        Ok((&mut self.task).await??)
+    }
+
+    /// Stops taking calls, lets running ones finish for at most `drain`, and closes the store. Transactions under
+    /// way end in their own tasks before the store is closed.
+    ///
+    /// # Errors
+    /// The transport's.
+    pub async fn stop(self, drain: Duration) -> Result<(), Error> {
+        let Self { health, stop, mut task, store, .. } = self;
+        health.set_service_status("", ServingStatus::NotServing).await;
+        let _ = stop.send(());
+        let ended = tokio::time::timeout(drain, &mut task).await;
+        // A connection that never spoke would be waited for without end.
+        task.abort();
+        let _ = tokio::time::timeout(drain, store.close()).await;
+        match ended {
+            Ok(ended) => Ok(ended??),
+            Err(_) => Ok(()),
+        }
+    }
+}
