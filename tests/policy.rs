@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod policy {
+    mod amount;
     mod calendar;
     mod desk;
     mod document;

@@ -310,7 +310,8 @@ fn a_declared_incident_is_an_outage_and_the_gravest_counts() {
         ["over", "30h", "10h"]
     );
     // Over before the purchase was paid, or not begun yet.
-    assert_eq!(declared(vec![incident("5d", Some("3d"))]), ["none", "", ""]);
+    assert_eq!(declared(vec![incident("5d", Some("48h1us"))]), ["none", "", ""]);
+    assert_eq!(declared(vec![incident("3d", Some("2d"))]), ["over", "24h", "48h"]);
     let announced = IncidentFile { started_at: at("2025-03-20T00:00:00Z"), ended_at: None };
     assert_eq!(declared(vec![announced]), ["none", "", ""]);
     // An end that is still to come.
