@@ -169,6 +169,7 @@ pub fn decide(document: &Document, facts: &Facts) -> Decision {
         },
         requested: &requested_details,
         respond_by,
+        clauses: row.map_or(&[], |row| row.clauses.as_slice()),
     };
     let (sentence, advice) = texts(document, row, &verdict, &scene);
     Decision {

@@ -19,6 +19,7 @@ pub(super) struct Scene<'a> {
     pub(super) grants: &'a [Grant],
     pub(super) requested: &'a BTreeSet<Detail>,
     pub(super) respond_by: DateTime<Utc>,
+    pub(super) clauses: &'a [String],
 }
 
 /// Which figures a template may name: what is not given must not be promised.
@@ -60,9 +61,11 @@ enum Figure {
     Requested,
     /// Until when we answer.
     RespondBy,
+    /// The clauses that the decision rests on.
+    Clauses,
 }
 
-const FIGURES: [(&str, Figure); 7] = [
+const FIGURES: [(&str, Figure); 8] = [
     ("amount", Figure::Amount),
     ("credits_given", Figure::CreditsGiven),
     ("credits_given_up", Figure::CreditsGivenUp),
@@ -70,6 +73,7 @@ const FIGURES: [(&str, Figure); 7] = [
     ("paid_back", Figure::PaidBack),
     ("requested", Figure::Requested),
     ("respond_by", Figure::RespondBy),
+    ("clauses", Figure::Clauses),
 ];
 
 impl Template {
@@ -123,7 +127,7 @@ impl Part {
             let allowed = match figure {
                 Figure::Amount | Figure::CreditsGiven | Figure::CreditsGivenUp => scope.grants,
                 Figure::Requested => scope.requested,
-                Figure::Price | Figure::PaidBack | Figure::RespondBy => true,
+                Figure::Price | Figure::PaidBack | Figure::RespondBy | Figure::Clauses => true,
             };
             return if allowed {
                 Ok(Self::Figure(*figure))
@@ -169,6 +173,10 @@ impl Figure {
                 money(scene, paid)
             }
             Self::Requested => list(scene.requested.iter().map(|detail| detail_words(*detail))),
+            Self::Clauses if scene.clauses.is_empty() => "our refund policy".to_owned(),
+            Self::Clauses => {
+                scene.clauses.iter().map(|clause| format!("§{clause}")).collect::<Vec<_>>().join(", ")
+            }
             Self::RespondBy => {
                 let local = scene.respond_by.with_timezone(&scene.time_zone);
                 local.format("%-d %B %Y, %H:%M %Z").to_string()

@@ -24,6 +24,9 @@ const UNITS: [(&str, i64); 6] = [
     ("us", 1),
 ];
 
+/// Up to three days hours say more than days do: policies write "48 hours" and "7 days".
+const THREE_DAYS: i64 = 259_200_000_000;
+
 impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
@@ -73,11 +76,10 @@ impl Span {
     /// As a person says it, in one unit: `7 days`, `48 hours`, or `more than 7 days` when it is not exact.
     #[must_use]
     pub fn words(self) -> String {
-        // Up to three days hours say more than days do: the policy itself writes "48 hours" and "7 days".
         let (unit, scale) = match self.0 {
             0..120_000_000 => ("second", 1_000_000),
             120_000_000..7_200_000_000 => ("minute", 60_000_000),
-            7_200_000_000..259_200_000_000 => ("hour", 3_600_000_000),
+            7_200_000_000..THREE_DAYS => ("hour", 3_600_000_000),
             _ => ("day", 86_400_000_000),
         };
         let count = self.0.checked_div(scale).unwrap_or(0);
@@ -89,13 +91,14 @@ impl Span {
 }
 
 impl fmt::Display for Span {
-    /// The shortest exact notation; [`Span::parse`] reads it back.
+    /// The exact notation, in hours up to three days as in [`Span::words`]; [`Span::parse`] reads it back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
             return f.write_str("0s");
         }
         let mut rest = self.0;
-        for (unit, scale) in UNITS {
+        let without_days = usize::from(self.0 < THREE_DAYS);
+        for (unit, scale) in UNITS.into_iter().skip(without_days) {
             let count = rest.checked_div(scale).unwrap_or(0);
             rest = rest.checked_rem(scale).unwrap_or(0);
             if count > 0 {
@@ -131,6 +134,7 @@ mod tests {
         }
         assert_eq!(Span::parse("48h"), Span::parse("2d"));
         assert_eq!(Span::parse("7d1us").unwrap().to_string(), "7d1us");
+        assert_eq!(Span::parse("2d1us").unwrap().to_string(), "48h1us");
     }
 
     #[test]
