@@ -2,6 +2,7 @@
 
 use super::run::{Reading, account_not_found};
 use super::{Desk, Error, Reason, Refusal};
+use crate::domain::credits::{Credits, OutOfRange};
 use crate::domain::ids::{AccountId, DecisionId, RefundRequestId};
 use crate::domain::refund::Refund;
 use crate::domain::request::RefundRequest;
@@ -86,6 +87,14 @@ impl Reading for GetRefundRequest {
 }
 
 impl StoredDecision {
+    /// Credits that decisions on one request gave the customer, restored or as a compensation.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] on overflow.
+    pub fn credits_given(decisions: &[Self]) -> Result<Credits, OutOfRange> {
+        Credits::sum(decisions.iter().map(|stored| stored.decision.credits_given()))
+    }
+
     fn read(row: DecisionRow) -> Result<Self, Error> {
         let unreadable = |_| Error::Broken("a stored decision cannot be read");
         Ok(Self {

@@ -117,6 +117,26 @@ impl Chargeback {
         Credits::sum(self.losses.iter().map(|loss| loss.shortfall)).unwrap_or_default()
     }
 
+    /// Credits that it keeps from use: what it froze, until it ends.
+    #[must_use]
+    pub fn frozen_now(&self) -> Credits {
+        match self.stage {
+            ChargebackStage::Open => self.frozen_credits,
+            ChargebackStage::Won | ChargebackStage::Lost | ChargebackStage::Withdrawn => Credits::ZERO,
+        }
+    }
+
+    /// Credits that it froze and no longer keeps: all of them when it was won or withdrawn, and what was not
+    /// revoked when it was lost.
+    #[must_use]
+    pub fn unfrozen_credits(&self) -> Credits {
+        match self.stage {
+            ChargebackStage::Open => Credits::ZERO,
+            ChargebackStage::Won | ChargebackStage::Withdrawn => self.frozen_credits,
+            ChargebackStage::Lost => self.frozen_credits.minus_at_most(self.revoked_credits()),
+        }
+    }
+
     /// Credits revoked when it was lost.
     #[must_use]
     pub fn revoked_credits(&self) -> Credits {

@@ -60,4 +60,16 @@ impl Standing {
     pub fn may_spend(&self) -> bool {
         !self.has(RestrictionKind::Suspended) && !self.has(RestrictionKind::Terminated)
     }
+
+    /// Whether credits of new purchases are accepted (§6).
+    #[must_use]
+    pub fn may_purchase(&self) -> bool {
+        !self.has(RestrictionKind::PurchaseBlocked) && !self.has(RestrictionKind::Terminated)
+    }
+
+    /// Whether a machine may approve a refund (§3.3, §6): only a block of purchases alone lets it.
+    #[must_use]
+    pub fn may_be_refunded(&self) -> bool {
+        self.0.iter().all(|kind| *kind == RestrictionKind::PurchaseBlocked)
+    }
 }

@@ -117,4 +117,28 @@ impl Usage {
     pub fn charged(&self) -> Result<Credits, OutOfRange> {
         Credits::sum(self.allocations.iter().map(Allocation::charged))
     }
+
+    /// Credits charged at the capture, those given back since included.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] on overflow.
+    pub fn captured(&self) -> Result<Credits, OutOfRange> {
+        Credits::sum(self.allocations.iter().map(|allocation| allocation.captured))
+    }
+
+    /// Reserved credits given back without a charge.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] on overflow.
+    pub fn released(&self) -> Result<Credits, OutOfRange> {
+        Credits::sum(self.allocations.iter().map(|allocation| allocation.released))
+    }
+
+    /// Charged credits given back after a failure of ours (§2.2).
+    ///
+    /// # Errors
+    /// [`OutOfRange`] on overflow.
+    pub fn restored(&self) -> Result<Credits, OutOfRange> {
+        Credits::sum(self.allocations.iter().map(|allocation| allocation.restored))
+    }
 }

@@ -1,0 +1,142 @@
+//! Decisions, with every row's result and every fact.
+
+use super::{money, text_or_empty, timestamp};
+use crate::command::{
+    Decision, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
+    RowResult, StoredDecision,
+};
+use crate::proto::makegood::v1;
+use serde::Serialize;
+
+/// One decision of the policy. Persons cannot decide yet, so that nobody is named.
+pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
+    let StoredDecision { decision_id, decision, facts, decision_sha256, decided_at, trace_id } = stored;
+    let Decision {
+        outcome: answer,
+        row,
+        clauses,
+        remedies,
+        recommendation: recommended,
+        review_reason: reason,
+        requested_details,
+        sentence,
+        advice,
+        rows,
+        policy_version,
+        document_sha256,
+        facts_sha256,
+        respond_by,
+    } = decision;
+    v1::Decision {
+        decision_id: text_or_empty(*decision_id),
+        outcome: outcome(*answer).into(),
+        row: row.clone(),
+        clauses: clauses.clone(),
+        remedies: remedies.iter().map(remedy).collect(),
+        requested_details: requested_details.iter().map(ToString::to_string).collect(),
+        review_reason: reason.map_or(v1::ReviewReason::Unspecified, review_reason).into(),
+        recommendation: recommended.as_ref().map(recommendation),
+        sentence: sentence.clone(),
+        advice: advice.clone(),
+        rows: rows.iter().map(|result| row_result(result, decision)).collect(),
+        policy_version: policy_version.clone(),
+        document_sha256: document_sha256.clone(),
+        facts_sha256: facts_sha256.clone(),
+        decision_sha256: decision_sha256.clone(),
+        facts: facts
+            .iter()
+            .map(|(name, value)| v1::Fact { name: name.name().to_owned(), value: as_written(value) })
+            .collect(),
+        respond_by: Some(timestamp(*respond_by)),
+        decided_at: Some(timestamp(*decided_at)),
+        trace_id: text_or_empty(trace_id.as_ref()),
+        canonical: decision.canonical_bytes(),
+        decided_by: String::new(),
+        reason: String::new(),
+    }
+}
+
+/// A value in the notation of the documents: words bare, lists in brackets.
+fn as_written(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        // Cannot fail: no value of a fact lacks a JSON form.
+        written => written.unwrap_or_default().to_string(),
+    }
+}
+
+/// A row's result. Of the clauses a decision keeps only those of the row that decided.
+fn row_result(result: &RowResult, decision: &Decision) -> v1::RowResult {
+    let RowResult { row, result } = result;
+    let failed_conditions = match result {
+        RowOutcome::NoHit { failed } => failed.iter().map(failed_condition).collect(),
+        RowOutcome::Hit | RowOutcome::NotApplicable => Vec::new(),
+    };
+    v1::RowResult {
+        row: row.clone(),
+        clauses: if *row == decision.row { decision.clauses.clone() } else { Vec::new() },
+        result: row_match(result).into(),
+        failed_conditions,
+    }
+}
+
+fn failed_condition(failed: &FailedCondition) -> String {
+    let FailedCondition { fact, wanted, found } = failed;
+    match found {
+        Some(found) => format!("{fact} is {found}, wanted {wanted}"),
+        None => format!("{fact} is not known, wanted {wanted}"),
+    }
+}
+
+fn remedy(grant: &Grant) -> v1::Remedy {
+    let Grant { kind, credits, undelivered: _, money: paid } = grant;
+    v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
+}
+
+fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
+    let (recommended, grants) = match recommendation {
+        Recommendation::Deny => (Outcome::Deny, &[][..]),
+        Recommendation::Approve(grants) => (Outcome::Approve, grants.as_slice()),
+    };
+    v1::Recommendation { outcome: outcome(recommended).into(), remedies: grants.iter().map(remedy).collect() }
+}
+
+pub(super) const fn outcome(outcome: Outcome) -> v1::Outcome {
+    match outcome {
+        Outcome::Approve => v1::Outcome::Approve,
+        Outcome::Deny => v1::Outcome::Deny,
+        Outcome::RequestInformation => v1::Outcome::RequestInformation,
+        Outcome::Review => v1::Outcome::Review,
+    }
+}
+
+pub(super) const fn row_match(outcome: &RowOutcome) -> v1::RowMatch {
+    match outcome {
+        RowOutcome::Hit => v1::RowMatch::Hit,
+        RowOutcome::NoHit { failed: _ } => v1::RowMatch::NoHit,
+        RowOutcome::NotApplicable => v1::RowMatch::NotApplicable,
+    }
+}
+
+pub(super) const fn remedy_kind(kind: RemedyKind) -> v1::RemedyKind {
+    match kind {
+        RemedyKind::RestoreUndelivered => v1::RemedyKind::RestoreUndelivered,
+        RemedyKind::RestoreFailed => v1::RemedyKind::RestoreFailed,
+        RemedyKind::RefundUnused => v1::RemedyKind::RefundUnused,
+        RemedyKind::RefundFull => v1::RemedyKind::RefundFull,
+        RemedyKind::RefundFixed => v1::RemedyKind::RefundFixed,
+        RemedyKind::Compensate => v1::RemedyKind::Compensate,
+    }
+}
+
+pub(super) const fn review_reason(reason: ReviewReason) -> v1::ReviewReason {
+    match reason {
+        ReviewReason::Row => v1::ReviewReason::Row,
+        ReviewReason::AboveApprovalLimit => v1::ReviewReason::AboveApprovalLimit,
+        ReviewReason::CurrencyWithoutLimit => v1::ReviewReason::CurrencyWithoutLimit,
+        ReviewReason::TooManyRecentRefunds => v1::ReviewReason::TooManyRecentRefunds,
+        ReviewReason::NothingToGive => v1::ReviewReason::NothingToGive,
+        ReviewReason::Guardrail => v1::ReviewReason::Guardrail,
+        ReviewReason::NoRow => v1::ReviewReason::NoRow,
+    }
+}
