@@ -312,6 +312,7 @@ CREATE TABLE refund (
     credits            bigint      NOT NULL,
     stage              text        NOT NULL,
     provider           text        NOT NULL,
+    payment_id         text        NOT NULL,
     provider_refund_id text,
     idempotency_key    text        NOT NULL,
     created_at         timestamptz NOT NULL,

@@ -29,7 +29,7 @@ pub use crate::policy::{
 pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
-pub use balance::{BalanceView, GetBalance};
+pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};

@@ -2,8 +2,8 @@
 
 use super::run::Mutation;
 use super::session::Session;
-use super::{Error, Reason, Refusal};
-use crate::domain::book::{Balance, HoldOrder, RestoreOutcome};
+use super::{BalanceAt, Error, Reason, Refusal};
+use crate::domain::book::{HoldOrder, RestoreOutcome};
 use crate::domain::credits::Credits;
 use crate::domain::entry::Movement;
 use crate::domain::fault::Fault;
@@ -19,10 +19,8 @@ use serde::{Deserialize, Serialize};
 pub struct UsageAnswer {
     /// The usage.
     pub usage: Usage,
-    /// The balance.
-    pub balance: Balance,
-    /// The instant of both.
-    pub as_of: DateTime<Utc>,
+    /// What the account has after it.
+    pub balance: BalanceAt,
 }
 
 /// Reserves credits for an attempt.
@@ -59,7 +57,7 @@ impl Mutation for HoldCredits {
         let balance = book.balance()?;
         session.record(book.close()).await?;
         session.tx.insert_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance, as_of: session.now })
+        Ok(UsageAnswer { usage, balance: session.at(balance) })
     }
 }
 
@@ -76,8 +74,8 @@ impl HoldCredits {
             .with("outputs", &usage.outputs)
             .into());
         }
-        let balance = session.book(&[]).await?.balance()?;
-        Ok(UsageAnswer { usage, balance, as_of: session.now })
+        let balance = session.balance().await?;
+        Ok(UsageAnswer { usage, balance })
     }
 }
 
@@ -99,7 +97,7 @@ impl Mutation for CaptureCredits {
         let delivered = self.delivered_outputs.unwrap_or(usage.outputs);
         let mut book = session.book(&lots_of(&usage)).await?;
         if usage.stage == UsageStage::Captured && usage.delivered_outputs == Some(delivered) {
-            return Ok(UsageAnswer { usage, balance: book.balance()?, as_of: session.now });
+            return Ok(UsageAnswer { usage, balance: session.at(book.balance()?) });
         }
         if usage.stage == UsageStage::Expired {
             return Err(Refusal::new(
@@ -113,7 +111,7 @@ impl Mutation for CaptureCredits {
         let balance = book.balance()?;
         session.record(book.close()).await?;
         session.tx.update_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance, as_of: session.now })
+        Ok(UsageAnswer { usage, balance: session.at(balance) })
     }
 }
 
@@ -132,13 +130,13 @@ impl Mutation for ReleaseCredits {
         let mut usage = load_usage(session, &self.attempt).await?;
         let mut book = session.book(&lots_of(&usage)).await?;
         if matches!(usage.stage, UsageStage::Released | UsageStage::Expired) {
-            return Ok(UsageAnswer { usage, balance: book.balance()?, as_of: session.now });
+            return Ok(UsageAnswer { usage, balance: session.at(book.balance()?) });
         }
         book.release(&mut usage)?;
         let balance = book.balance()?;
         session.record(book.close()).await?;
         session.tx.update_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance, as_of: session.now })
+        Ok(UsageAnswer { usage, balance: session.at(balance) })
     }
 }
 
@@ -168,10 +166,8 @@ pub struct RestoreAnswer {
     pub moved: Vec<Moved>,
     /// The usage.
     pub usage: Usage,
-    /// The balance.
-    pub balance: Balance,
-    /// The instant of all this.
-    pub as_of: DateTime<Utc>,
+    /// What the account has after it.
+    pub balance: BalanceAt,
     /// The clause that it rests on.
     pub clause: String,
     /// For the customer.
@@ -230,8 +226,7 @@ impl Mutation for RestoreCredits {
             credits: report.credits,
             moved,
             usage,
-            balance,
-            as_of: session.now,
+            balance: session.at(balance),
             clause: rule.map(|rule| rule.clause.clone()).unwrap_or_default(),
             sentence: rule.map(|rule| rule.sentence.clone()).unwrap_or_default(),
         })

@@ -6,8 +6,9 @@ use super::{Context, Desk, Error};
 use crate::domain::book::{Balance, Book};
 use crate::domain::ids::AccountId;
 use crate::domain::lot::Lot;
-use crate::store::Tx;
+use crate::store::{AccountRow, Tx};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 /// Asks what an account has.
 #[derive(Debug, Clone)]
@@ -16,15 +17,24 @@ pub struct GetBalance {
     pub account_id: AccountId,
 }
 
+/// A balance with its place in the account's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceAt {
+    /// The sums.
+    pub balance: Balance,
+    /// The account's last entry that they include; 0 before the first.
+    pub last_seq: i64,
+    /// When.
+    pub as_of: DateTime<Utc>,
+}
+
 /// What an account has, and in which lots.
 #[derive(Debug)]
 pub struct BalanceView {
     /// The sums.
-    pub balance: Balance,
+    pub balance: BalanceAt,
     /// The lots that still have credits to move, in burn order.
     pub lots: Vec<Lot>,
-    /// When.
-    pub as_of: DateTime<Utc>,
 }
 
 impl Desk {
@@ -35,23 +45,21 @@ impl Desk {
     pub async fn get_balance(&self, context: &Context, query: GetBalance) -> Result<BalanceView, Error> {
         let now = context.clock.now();
         let grace = grace(self.policies.in_force(now));
-        let lots = self.read(OpenLots(query)).await?;
+        let (lots, account) = self.read(OpenLots(query)).await?;
         let book = Book::open(lots, now, grace);
-        Ok(BalanceView { balance: book.balance()?, lots: book.lots().to_vec(), as_of: now })
+        let balance = BalanceAt { balance: book.balance()?, last_seq: account.head.seq, as_of: now };
+        Ok(BalanceView { balance, lots: book.lots().to_vec() })
     }
 }
 
 struct OpenLots(GetBalance);
 
 impl Reading for OpenLots {
-    type Answer = Vec<Lot>;
+    type Answer = (Vec<Lot>, AccountRow);
 
-    async fn read(&self, tx: &mut Tx) -> Result<Vec<Lot>, Error> {
+    async fn read(&self, tx: &mut Tx) -> Result<Self::Answer, Error> {
         let account_id = &self.0.account_id;
-        let lots = tx.list_open_lots(account_id, &[]).await?;
-        if lots.is_empty() && !tx.find_account(account_id).await? {
-            return Err(account_not_found());
-        }
-        Ok(lots)
+        let account = tx.find_account(account_id).await?.ok_or_else(account_not_found)?;
+        Ok((tx.list_open_lots(account_id, &[]).await?, account))
     }
 }

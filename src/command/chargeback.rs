@@ -4,8 +4,7 @@ use super::attempt::Moved;
 use super::dispute::{self, Consequences};
 use super::run::{Answered, Call, Mutation, Reading};
 use super::session::Session;
-use super::{Context, Desk, Error, Reason, Refusal};
-use crate::domain::book::Balance;
+use super::{BalanceAt, Context, Desk, Error, Reason, Refusal};
 use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{
@@ -58,10 +57,8 @@ pub struct ChargebackAnswer {
     pub canceled_refunds: Vec<RefundId>,
     /// The account's restrictions in force after it.
     pub restrictions: Vec<Restriction>,
-    /// The balance.
-    pub balance: Balance,
-    /// The instant of all this.
-    pub as_of: DateTime<Utc>,
+    /// What the account has after it.
+    pub balance: BalanceAt,
 }
 
 impl Desk {
@@ -142,7 +139,7 @@ impl Mutation for RecordChargeback {
         };
         let row = self.row(chargeback.phase, session.now);
         session.writing().append_chargeback_event(account_id, chargeback.chargeback_id, &row).await?;
-        let balance = session.book(&[]).await?.balance()?;
+        let balance = session.balance().await?;
         let restrictions = session.tx.list_restrictions(account_id).await?;
         Ok(ChargebackAnswer {
             account_id: (!account_id.is_unmatched()).then(|| account_id.clone()),
@@ -151,7 +148,6 @@ impl Mutation for RecordChargeback {
             canceled_refunds: consequences.canceled_refunds,
             restrictions,
             balance,
-            as_of: session.now,
         })
     }
 }

@@ -3,8 +3,8 @@
 use super::case::PurchaseReference;
 use super::run::Mutation;
 use super::session::Session;
-use super::{Error, Reason, Refusal};
-use crate::domain::book::{Balance, Book};
+use super::{BalanceAt, Error, Reason, Refusal};
+use crate::domain::book::Book;
 use crate::domain::credits::Credits;
 use crate::domain::entry::EntryCause;
 use crate::domain::ids::{DeliveryId, LotId};
@@ -43,10 +43,8 @@ pub struct DeliveryAnswer {
     pub purchase: Purchase,
     /// The lots that it filled.
     pub lots: Vec<Lot>,
-    /// The balance.
-    pub balance: Balance,
-    /// The instant of all this.
-    pub as_of: DateTime<Utc>,
+    /// What the account has after it.
+    pub balance: BalanceAt,
 }
 
 impl Mutation for DeliverCredits {
@@ -74,11 +72,11 @@ impl DeliverCredits {
                 Refusal::new(Reason::DeliveryConflict, "every credit of the purchase has arrived").into()
             );
         }
-        let balance = session.book(&[]).await?.balance()?;
+        let balance = session.balance().await?;
         purchase.undeliverable_reason = Some(reason.to_owned());
         let account_id = session.account_id;
         session.writing().update_purchase(account_id, &purchase).await?;
-        Ok(DeliveryAnswer { purchase, lots: Vec::new(), balance, as_of: session.now })
+        Ok(DeliveryAnswer { purchase, lots: Vec::new(), balance })
     }
 
     async fn deliver(
@@ -91,8 +89,8 @@ impl DeliverCredits {
             session.tx.find_delivery(session.account_id, purchase.purchase_id, &self.delivery_id).await?;
         match known {
             Some(known) if known == credits => {
-                let balance = session.book(&[]).await?.balance()?;
-                return Ok(DeliveryAnswer { purchase, lots: Vec::new(), balance, as_of: session.now });
+                let balance = session.balance().await?;
+                return Ok(DeliveryAnswer { purchase, lots: Vec::new(), balance });
             }
             Some(known) => {
                 return Err(Refusal::new(Reason::DeliveryConflict, "this delivery brought other credits")
@@ -106,7 +104,7 @@ impl DeliverCredits {
         let lots = fill(session, &mut book, &mut purchase, credits, &self.delivery_id, when).await?;
         let balance = book.balance()?;
         session.record(book.close()).await?;
-        Ok(DeliveryAnswer { purchase, lots, balance, as_of: session.now })
+        Ok(DeliveryAnswer { purchase, lots, balance: session.at(balance) })
     }
 }
 

@@ -57,6 +57,7 @@ impl Judged {
     fn stored(self, decision_id: Option<DecisionId>, trace_id: Option<String>) -> StoredDecision {
         StoredDecision {
             decision_id,
+            canonical: String::from_utf8_lossy(&self.decision.canonical_bytes()).into_owned(),
             decision_sha256: self.decision.sha256(),
             decided_at: self.file.decided_at,
             decision: self.decision,
@@ -144,7 +145,7 @@ fn to_row(stored: &StoredDecision) -> DecisionRow {
         facts_sha256: decision.facts_sha256.clone(),
         decision_sha256: stored.decision_sha256.clone(),
         facts: stored.facts.canonical_json(),
-        body: String::from_utf8_lossy(&decision.canonical_bytes()).into_owned(),
+        body: stored.canonical.clone(),
         decided_at: stored.decided_at,
         trace_id: stored.trace_id.clone(),
     }
@@ -180,7 +181,7 @@ impl Reading for Preview {
     type Answer = StoredDecision;
 
     async fn read(&self, tx: &mut Tx) -> Result<StoredDecision, Error> {
-        if !tx.find_account(&self.account_id).await? {
+        if tx.find_account(&self.account_id).await?.is_none() {
             return Err(account_not_found());
         }
         let policy = self.desk.policies.in_force(self.now);

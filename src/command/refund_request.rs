@@ -29,7 +29,9 @@ pub struct StoredDecision {
     pub decision: Decision,
     /// The facts that it was made from.
     pub facts: Facts,
-    /// Digest of its canonical bytes, hex.
+    /// Its canonical bytes as they were made, which are JSON.
+    pub canonical: String,
+    /// Their digest, hex.
     pub decision_sha256: String,
     /// When it was made.
     pub decided_at: DateTime<Utc>,
@@ -68,7 +70,7 @@ impl Reading for GetRefundRequest {
     async fn read(&self, tx: &mut Tx) -> Result<CaseView, Error> {
         let (account_id, id) = (&self.account_id, self.refund_request_id);
         let Some(refund_request) = tx.find_request(account_id, id).await? else {
-            if !tx.find_account(account_id).await? {
+            if tx.find_account(account_id).await?.is_none() {
                 return Err(account_not_found());
             }
             let message = "the account has no such refund request";
@@ -95,12 +97,14 @@ impl StoredDecision {
         Credits::sum(decisions.iter().map(|stored| stored.decision.credits_given()))
     }
 
-    fn read(row: DecisionRow) -> Result<Self, Error> {
+    /// Reads a stored row.
+    pub(super) fn read(row: DecisionRow) -> Result<Self, Error> {
         let unreadable = |_| Error::Broken("a stored decision cannot be read");
         Ok(Self {
             decision_id: Some(row.decision_id),
             decision: serde_json::from_str(&row.body).map_err(unreadable)?,
             facts: serde_json::from_str(&row.facts).map_err(unreadable)?,
+            canonical: row.body,
             decision_sha256: row.decision_sha256,
             decided_at: row.decided_at,
             trace_id: row.trace_id,

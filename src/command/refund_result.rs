@@ -1,9 +1,9 @@
 //! What became of a refund at the processor (§4.2).
 
+use super::refund_request::StoredDecision;
 use super::run::Mutation;
 use super::session::Session;
-use super::{Error, Reason, Refusal, dispute};
-use crate::domain::book::Balance;
+use super::{BalanceAt, Error, Reason, Refusal, dispute};
 use crate::domain::ids::{ProviderRefundId, RefundId};
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundResult, RefundStage, RefundStep};
@@ -34,10 +34,12 @@ pub struct RefundResultAnswer {
     pub refund: Refund,
     /// The request that it answers.
     pub refund_request: RefundRequest,
-    /// The balance.
-    pub balance: Balance,
-    /// The instant of all this.
-    pub as_of: DateTime<Utc>,
+    /// Its decisions, first to last.
+    pub decisions: Vec<StoredDecision>,
+    /// Its refunds, oldest first.
+    pub refunds: Vec<Refund>,
+    /// What the account has after it.
+    pub balance: BalanceAt,
 }
 
 impl Mutation for RecordRefundResult {
@@ -62,8 +64,15 @@ impl Mutation for RecordRefundResult {
         };
         let refund_request = session.tx.find_request(session.account_id, refund.refund_request_id).await?;
         let refund_request = refund_request.ok_or(Error::Broken("a refund answers no request"))?;
-        let balance = session.book(&[]).await?.balance()?;
-        Ok(RefundResultAnswer { refund, refund_request, balance, as_of: session.now })
+        let (account_id, id) = (session.account_id, refund_request.refund_request_id);
+        let decisions = session.tx.list_decisions(account_id, id).await?;
+        Ok(RefundResultAnswer {
+            refund,
+            refund_request,
+            decisions: decisions.into_iter().map(StoredDecision::read).collect::<Result<_, _>>()?,
+            refunds: session.tx.list_refunds_of_request(account_id, id).await?,
+            balance: session.balance().await?,
+        })
     }
 }
 

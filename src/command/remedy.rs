@@ -151,6 +151,7 @@ fn new_refund(
         credits: grant.credits,
         stage: RefundStage::Pending,
         provider: purchase.provider.clone(),
+        payment_id: purchase.payment_id.clone(),
         provider_refund_id: None,
         idempotency_key: format!("makegood-refund-{refund_id}"),
         created_at: session.now,

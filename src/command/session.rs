@@ -1,8 +1,9 @@
 //! A session: one locked account, one instant, one open transaction.
 
+use super::balance::BalanceAt;
 use super::{Context, Desk, Error};
 use crate::clock::new_id;
-use crate::domain::book::{Book, Changes};
+use crate::domain::book::{Balance, Book, Changes};
 use crate::domain::entry::chain;
 use crate::domain::ids::{AccountId, LotId};
 use crate::domain::restriction::Standing;
@@ -61,6 +62,17 @@ impl<'a> Session<'a> {
     pub(super) async fn book(&mut self, besides: &[LotId]) -> Result<Book, Error> {
         let lots = self.tx.list_open_lots(self.account_id, besides).await?;
         Ok(Book::open(lots, self.now, grace(self.policy())))
+    }
+
+    /// A balance with its place in the account's history.
+    pub(super) const fn at(&self, balance: Balance) -> BalanceAt {
+        BalanceAt { balance, last_seq: self.account.head.seq, as_of: self.now }
+    }
+
+    /// What the account has after everything recorded so far.
+    pub(super) async fn balance(&mut self) -> Result<BalanceAt, Error> {
+        let balance = self.book(&[]).await?.balance()?;
+        Ok(self.at(balance))
     }
 
     /// Writes what happened in a book: lots, then their entries at the end of the account's chain.

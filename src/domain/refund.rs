@@ -1,7 +1,7 @@
 //! Refunds: money on its way back to a customer (§4.2).
 
 use super::credits::Credits;
-use super::ids::{Provider, ProviderRefundId, PurchaseId, RefundId, RefundRequestId};
+use super::ids::{PaymentId, Provider, ProviderRefundId, PurchaseId, RefundId, RefundRequestId};
 use super::money::Money;
 use super::names::names;
 use chrono::{DateTime, Utc};
@@ -112,6 +112,8 @@ pub struct Refund {
     pub stage: RefundStage,
     /// The processor that took the payment: refunds go back the way the money came (§4.2).
     pub provider: Provider,
+    /// The processor's id of the payment that the money came with.
+    pub payment_id: PaymentId,
     /// The processor's id of the refund, once known.
     pub provider_refund_id: Option<ProviderRefundId>,
     /// The key for the call to the processor, so that a repeated call pays once.

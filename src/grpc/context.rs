@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn deadlines_are_read_in_every_unit_of_grpc() {
-        assert_eq!(read_timeout("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(read_timeout("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(read_timeout("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(read_timeout("3M"), Some(Duration::from_mins(3)));
         assert_eq!(read_timeout("15S"), Some(Duration::from_secs(15)));
         assert_eq!(read_timeout("250m"), Some(Duration::from_millis(250)));
         assert_eq!(read_timeout("99u"), Some(Duration::from_micros(99)));

@@ -15,6 +15,21 @@ pub struct AccountRow {
     pub last_at: DateTime<Utc>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the columns' names")]
+struct Row {
+    last_seq: i64,
+    last_hash: Vec<u8>,
+    last_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn account(self, account_id: &AccountId) -> Result<AccountRow, Error> {
+        let place = Place { table: "account", key: account_id };
+        let hash = place.hash("last_hash", self.last_hash)?;
+        Ok(AccountRow { head: ChainHead { seq: self.last_seq, hash }, last_at: self.last_at })
+    }
+}
+
 impl Tx {
     /// Makes sure that the account exists.
     ///
@@ -35,18 +50,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether there is such an account.
+    /// The account as it is, unlocked: for reading.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn find_account(&mut self, account_id: &AccountId) -> Result<bool, Error> {
-        let found = sqlx::query_scalar!(
-            "SELECT 1 AS \"one!\" FROM account WHERE account_id = $1",
-            account_id.as_str()
+    pub async fn find_account(&mut self, account_id: &AccountId) -> Result<Option<AccountRow>, Error> {
+        let row = sqlx::query_as!(
+            Row,
+            "SELECT last_seq, last_hash, last_at FROM account WHERE account_id = $1",
+            account_id.as_str(),
         )
         .fetch_optional(self.connection())
         .await?;
-        Ok(found.is_some())
+        row.map(|row| row.account(account_id)).transpose()
     }
 
     /// Locks the account until the transaction ends; `None` when there is no such account.
@@ -54,16 +70,14 @@ impl Tx {
     /// # Errors
     /// [`Error::TooSlow`] when another transaction keeps it locked; a failure of the database.
     pub async fn lock_account(&mut self, account_id: &AccountId) -> Result<Option<AccountRow>, Error> {
-        let row = sqlx::query!(
+        let row = sqlx::query_as!(
+            Row,
             "SELECT last_seq, last_hash, last_at FROM account WHERE account_id = $1 FOR NO KEY UPDATE",
             account_id.as_str(),
         )
         .fetch_optional(self.connection())
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let place = Place { table: "account", key: account_id };
-        let hash = place.hash("last_hash", row.last_hash)?;
-        Ok(Some(AccountRow { head: ChainHead { seq: row.last_seq, hash }, last_at: row.last_at }))
+        row.map(|row| row.account(account_id)).transpose()
     }
 
     /// Moves the end of the chain and the account's time.

@@ -50,7 +50,7 @@ impl Store {
                 ("lock_timeout", millis(limits.lock_timeout)),
                 ("statement_timeout", millis(limits.statement_timeout)),
                 ("idle_in_transaction_session_timeout", millis(limits.statement_timeout.saturating_mul(2))),
-                ("default_transaction_isolation", "read\\ committed".to_owned()),
+                ("default_transaction_isolation", "read committed".to_owned()),
             ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()

@@ -16,6 +16,7 @@ struct Row {
     credits: i64,
     stage: String,
     provider: String,
+    payment_id: String,
     provider_refund_id: Option<String>,
     idempotency_key: String,
     created_at: DateTime<Utc>,
@@ -35,6 +36,7 @@ impl Row {
             credits: place.credits("credits", self.credits)?,
             stage: place.word("stage", &self.stage, RefundStage::parse)?,
             provider: place.id("provider", self.provider)?,
+            payment_id: place.id("payment_id", self.payment_id)?,
             provider_refund_id: self
                 .provider_refund_id
                 .map(|id| place.id::<ProviderRefundId>("provider_refund_id", id))
@@ -54,7 +56,7 @@ macro_rules! select_refunds {
         sqlx::query_as!(
             Row,
             "SELECT refund_id, refund_request_id, purchase_id, currency, amount_minor, credits, stage, provider,
-                provider_refund_id, idempotency_key, created_at, submitted_at, settled_at, failure_reason
+                payment_id, provider_refund_id, idempotency_key, created_at, submitted_at, settled_at, failure_reason
              FROM refund WHERE " + $condition,
             $($argument),+
         )
@@ -128,8 +130,8 @@ impl Tx {
     pub async fn insert_refund(&mut self, account_id: &AccountId, refund: &Refund) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO refund (account_id, refund_id, refund_request_id, purchase_id, currency, amount_minor,
-                credits, stage, provider, idempotency_key, created_at, failure_reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                credits, stage, provider, payment_id, idempotency_key, created_at, failure_reason)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             account_id.as_str(),
             refund.refund_id.0,
             refund.refund_request_id.0,
@@ -139,6 +141,7 @@ impl Tx {
             refund.credits.get(),
             refund.stage.name(),
             refund.provider.as_str(),
+            refund.payment_id.as_str(),
             refund.idempotency_key,
             refund.created_at,
             refund.failure_reason,

@@ -1,8 +1,8 @@
 //! One server over one fresh database, and the calls that every test makes.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use makegood::command::Policies;
 use makegood::clock::{Clock, new_id};
+use makegood::command::Policies;
 use makegood::config;
 use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
@@ -63,7 +63,8 @@ impl Service {
         policies.publish(&store, Clock::system()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
-        let running = server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
+        let running =
+            server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint).unwrap().connect().await.unwrap();
         Self { running, channel, url }
@@ -105,7 +106,10 @@ impl Service {
         let mut rows = 0;
         for table in tables {
             let count = format!("SELECT count(*) FROM {table}");
-            rows += sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count)).fetch_one(&mut database).await.unwrap();
+            rows += sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(count))
+                .fetch_one(&mut database)
+                .await
+                .unwrap();
         }
         rows
     }
@@ -125,7 +129,13 @@ impl Service {
     }
 
     /// Delivers credits of a purchase.
-    pub(crate) async fn deliver(&self, account_id: &str, payment_id: &str, credits: i64, at: &str) -> v1::Purchase {
+    pub(crate) async fn deliver(
+        &self,
+        account_id: &str,
+        payment_id: &str,
+        credits: i64,
+        at: &str,
+    ) -> v1::Purchase {
         let request = delivery(account_id, payment_id, credits, at);
         self.credits().deliver_credits(when(at, request)).await.unwrap().into_inner().purchase.unwrap()
     }
@@ -253,7 +263,12 @@ pub(crate) fn purchase(account_id: &str, payment_id: &str, at: &str) -> v1::Reco
     }
 }
 
-pub(crate) fn delivery(account_id: &str, payment_id: &str, credits: i64, at: &str) -> v1::DeliverCreditsRequest {
+pub(crate) fn delivery(
+    account_id: &str,
+    payment_id: &str,
+    credits: i64,
+    at: &str,
+) -> v1::DeliverCreditsRequest {
     v1::DeliverCreditsRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),

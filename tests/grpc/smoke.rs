@@ -18,8 +18,10 @@ async fn a_double_click_is_refunded_and_nothing_refunded_can_be_spent() {
     assert_eq!(service.balance("ada", "2025-03-03T13:00:00Z").await, (100, 0, 0));
     let refund = answer.refund_request.unwrap().refunds.remove(0);
     assert_eq!(refund.amount.unwrap().minor_units, 999);
-    let request = refund_result("ada", &refund.refund_id, v1::RefundResult::Succeeded, "2025-03-05T09:00:00Z");
-    let settled = service.refunds().record_refund_result(when("2025-03-05T09:00:00Z", request)).await.unwrap();
+    let request =
+        refund_result("ada", &refund.refund_id, v1::RefundResult::Succeeded, "2025-03-05T09:00:00Z");
+    let settled =
+        service.refunds().record_refund_result(when("2025-03-05T09:00:00Z", request)).await.unwrap();
     assert_eq!(settled.into_inner().refund_request.unwrap().stage(), v1::RefundRequestStage::Settled);
     service.stop().await;
 }

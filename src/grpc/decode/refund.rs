@@ -45,9 +45,10 @@ pub(in crate::grpc) fn evaluate_request(
     } = request;
     let mut fields = Fields::at(now);
     // A preview changes nothing, so it may go without a request id.
-    let request_id = match validate_only && request_id.is_empty() {
-        true => Some(None),
-        false => fields.request_id(&request_id).map(Some),
+    let request_id = if validate_only && request_id.is_empty() {
+        Some(None)
+    } else {
+        fields.request_id(&request_id).map(Some)
     };
     let account_id = fields.id::<AccountId>("account_id", account_id);
     let claim = fields.word("claim", claim, read_claim);

@@ -23,16 +23,15 @@ pub(in crate::grpc) fn record_chargeback(answer: &ChargebackAnswer) -> v1::Recor
         canceled_refunds,
         restrictions,
         balance: left,
-        as_of,
     } = answer;
     // Until the payment is recorded its account is only the caller's word, and nothing of it is shown.
     let charged = account_id.as_ref().filter(|_| dispute.purchase_id.is_some());
     v1::RecordChargebackResponse {
         chargeback: Some(chargeback(charged, dispute)),
         movements: moved.iter().map(lot_movement).collect(),
-        balance: charged.map(|account_id| balance(account_id, left, &[], *as_of)),
+        balance: charged.map(|account_id| balance(account_id, left, &[])),
         canceled_refund_ids: canceled_refunds.iter().map(ToString::to_string).collect(),
-        account: charged.map(|account_id| account(account_id, restrictions)),
+        account: charged.map(|account_id| account(account_id, restrictions, left.last_seq)),
     }
 }
 
@@ -83,7 +82,7 @@ fn chargeback(account_id: Option<&AccountId>, chargeback: &Chargeback) -> v1::Ch
 }
 
 /// An account by its restrictions in force, oldest first.
-fn account(account_id: &AccountId, restrictions: &[Restriction]) -> v1::Account {
+fn account(account_id: &AccountId, restrictions: &[Restriction], last_seq: i64) -> v1::Account {
     let kinds: BTreeSet<_> = restrictions.iter().map(|restriction| restriction.kind).collect();
     let standing = Standing(kinds.into_iter().collect());
     v1::Account {
@@ -94,7 +93,7 @@ fn account(account_id: &AccountId, restrictions: &[Restriction]) -> v1::Account 
         may_purchase: standing.may_purchase(),
         may_be_refunded: standing.may_be_refunded(),
         created_at: None,
-        last_seq: 0,
+        last_seq,
     }
 }
 

@@ -1,13 +1,12 @@
 //! The ledger's nouns: balances, lots, attempts.
 
 use super::{fault, lot_movement, sum, text_or_empty, timestamp};
-use crate::command::{BalanceView, RestoreAnswer, UsageAnswer};
+use crate::command::{BalanceAt, BalanceView, RestoreAnswer, UsageAnswer};
 use crate::domain::book::{Balance, NotRestorable, RestoreOutcome};
 use crate::domain::ids::AccountId;
 use crate::domain::lot::{Bucket, Lot, Source};
 use crate::domain::usage::{Allocation, Failure, Usage, UsageStage};
 use crate::proto::makegood::v1;
-use chrono::{DateTime, Utc};
 
 /// Most lots that one balance lists.
 const MAX_LOTS: usize = 1_000;
@@ -34,25 +33,16 @@ pub(in crate::grpc) fn release_credits(
 }
 
 fn usage_answer(account_id: &AccountId, answer: &UsageAnswer) -> (v1::Usage, v1::Balance) {
-    let UsageAnswer { usage: used, balance: left, as_of } = answer;
-    (usage(used), balance(account_id, left, &[], *as_of))
+    let UsageAnswer { usage: used, balance: left } = answer;
+    (usage(used), balance(account_id, left, &[]))
 }
 
 pub(in crate::grpc) fn restore_credits(
     account_id: &AccountId,
     answer: &RestoreAnswer,
 ) -> v1::RestoreCreditsResponse {
-    let RestoreAnswer {
-        outcome,
-        fault: whose,
-        credits,
-        moved,
-        usage: used,
-        balance: left,
-        as_of,
-        clause,
-        sentence,
-    } = answer;
+    let RestoreAnswer { outcome, fault: whose, credits, moved, usage: used, balance: left, clause, sentence } =
+        answer;
     let (credits_restored, credits_released) = match outcome {
         RestoreOutcome::Restored => (credits.get(), 0),
         RestoreOutcome::Released => (0, credits.get()),
@@ -72,33 +62,28 @@ pub(in crate::grpc) fn restore_credits(
             .map(lot_movement)
             .collect(),
         usage: Some(usage(used)),
-        balance: Some(balance(account_id, left, &[], *as_of)),
+        balance: Some(balance(account_id, left, &[])),
         clause: clause.clone(),
         sentence: sentence.clone(),
     }
 }
 
 pub(in crate::grpc) fn get_balance(account_id: &AccountId, view: &BalanceView) -> v1::GetBalanceResponse {
-    let BalanceView { balance: sums, lots, as_of } = view;
-    v1::GetBalanceResponse { balance: Some(balance(account_id, sums, lots, *as_of)) }
+    let BalanceView { balance: sums, lots } = view;
+    v1::GetBalanceResponse { balance: Some(balance(account_id, sums, lots)) }
 }
 
 /// What an account has. The place in its chain of entries is not known to any answer.
-pub(super) fn balance(
-    account_id: &AccountId,
-    balance: &Balance,
-    lots: &[Lot],
-    as_of: DateTime<Utc>,
-) -> v1::Balance {
-    let Balance { available, held, frozen } = balance;
+pub(super) fn balance(account_id: &AccountId, balance: &BalanceAt, lots: &[Lot]) -> v1::Balance {
+    let BalanceAt { balance: Balance { available, held, frozen }, last_seq, as_of } = balance;
     v1::Balance {
         account_id: account_id.to_string(),
         available: available.get(),
         held: held.get(),
         frozen: frozen.get(),
         lots: lots.iter().take(MAX_LOTS).map(lot).collect(),
-        as_of: Some(timestamp(as_of)),
-        last_seq: 0,
+        as_of: Some(timestamp(*as_of)),
+        last_seq: *last_seq,
     }
 }
 

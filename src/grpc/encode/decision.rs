@@ -10,7 +10,8 @@ use serde::Serialize;
 
 /// One decision of the policy. Persons cannot decide yet, so that nobody is named.
 pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
-    let StoredDecision { decision_id, decision, facts, decision_sha256, decided_at, trace_id } = stored;
+    let StoredDecision { decision_id, decision, facts, decision_sha256, canonical, decided_at, trace_id } =
+        stored;
     let Decision {
         outcome: answer,
         row,
@@ -50,7 +51,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         respond_by: Some(timestamp(*respond_by)),
         decided_at: Some(timestamp(*decided_at)),
         trace_id: text_or_empty(trace_id.as_ref()),
-        canonical: decision.canonical_bytes(),
+        canonical: canonical.clone().into_bytes(),
         decided_by: String::new(),
         reason: String::new(),
     }

@@ -19,11 +19,11 @@ pub(in crate::grpc) fn deliver_credits(
     account_id: &AccountId,
     answer: &DeliveryAnswer,
 ) -> v1::DeliverCreditsResponse {
-    let DeliveryAnswer { purchase: delivered, lots, balance: left, as_of } = answer;
+    let DeliveryAnswer { purchase: delivered, lots, balance: left } = answer;
     v1::DeliverCreditsResponse {
         purchase: Some(purchase(account_id, delivered)),
         lots: lots.iter().map(lot).collect(),
-        balance: Some(balance(account_id, left, &[], *as_of)),
+        balance: Some(balance(account_id, left, &[])),
     }
 }
 

@@ -42,12 +42,13 @@ pub(in crate::grpc) fn record_refund_result(
     account_id: &AccountId,
     answer: &RefundResultAnswer,
 ) -> v1::RecordRefundResultResponse {
-    let RefundResultAnswer { refund: paid, refund_request: request, balance: left, as_of } = answer;
-    let case = Case { request, account_email: None, explanation: None, decisions: &[], refunds: &[] };
+    let RefundResultAnswer { refund: paid, refund_request: request, decisions, refunds, balance: left } =
+        answer;
+    let case = Case { request, account_email: None, explanation: None, decisions, refunds };
     v1::RecordRefundResultResponse {
         refund: Some(refund(account_id, paid)),
         refund_request: Some(refund_request(account_id, &case)),
-        balance: Some(balance(account_id, left, &[], *as_of)),
+        balance: Some(balance(account_id, left, &[])),
     }
 }
 
@@ -156,6 +157,7 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         credits,
         stage,
         provider,
+        payment_id,
         provider_refund_id,
         idempotency_key,
         created_at,
@@ -172,7 +174,7 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         credits: credits.get(),
         stage: refund_stage(*stage).into(),
         provider: provider.to_string(),
-        payment_id: String::new(),
+        payment_id: payment_id.to_string(),
         provider_refund_id: text_or_empty(provider_refund_id.as_ref()),
         idempotency_key: idempotency_key.clone(),
         created_at: Some(timestamp(*created_at)),

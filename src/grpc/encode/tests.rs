@@ -5,7 +5,8 @@ use super::{
 };
 use super::{evaluate_request, timestamp};
 use crate::command::{
-    ChargebackAnswer, EvaluateAnswer, Moved, Outcome, RemedyKind, RestoreAnswer, ReviewReason, RowOutcome,
+    BalanceAt, ChargebackAnswer, EvaluateAnswer, Moved, Outcome, RemedyKind, RestoreAnswer, ReviewReason,
+    RowOutcome,
 };
 use crate::domain::book::{Balance, NotRestorable, RestoreOutcome};
 use crate::domain::chargeback::{Chargeback, ChargebackPhase, ChargebackStage};
@@ -162,8 +163,7 @@ fn a_restore_tells_the_attempts_credits_and_not_those_that_expired_beside_them()
                 moved(Bucket::Consumed, Bucket::Available, 3),
             ],
             usage,
-            balance: Balance::default(),
-            as_of: DateTime::UNIX_EPOCH,
+            balance: nothing(),
             clause: "2.2".to_owned(),
             sentence: String::new(),
         },
@@ -200,8 +200,7 @@ fn a_dispute_over_an_unrecorded_payment_shows_no_account() {
         moved: Vec::new(),
         canceled_refunds: Vec::new(),
         restrictions: Vec::new(),
-        balance: Balance::default(),
-        as_of: DateTime::UNIX_EPOCH,
+        balance: nothing(),
     };
     let unmatched = record_chargeback(&answer(None));
     assert_eq!((unmatched.account, unmatched.balance), (None, None));
@@ -263,4 +262,8 @@ fn account_id() -> AccountId {
 
 fn lot_id() -> LotId {
     LotId(Uuid::nil())
+}
+
+fn nothing() -> BalanceAt {
+    BalanceAt { balance: Balance::default(), last_seq: 0, as_of: DateTime::UNIX_EPOCH }
 }
