@@ -28,7 +28,8 @@ impl Process {
         while !greeting.contains("Ctrl-C stops it.") {
             assert!(output.read_line(&mut greeting).unwrap() > 0, "it ended early: {greeting}");
         }
-        let address = greeting.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+        let address =
+            greeting.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
         let endpoint = format!("http://{address}");
         Self { child, output, greeting, endpoint }
     }
