@@ -66,27 +66,7 @@ impl Caller {
                 let replayed = answer.metadata().get(REPLAYED_KEY).is_some_and(|value| value == "true");
                 Ok(Answer { message: answer.into_inner(), replayed })
             }
-            Err(status) => Err(self.refusal(method, &status)),
-        }
-    }
-
-    fn refusal(&self, method: &str, status: &Status) -> anyhow::Error {
-        let endpoint = &self.endpoint;
-        if status.code() == Code::Unauthenticated || reason(status) == "TEST_CLOCK_FORBIDDEN" {
-            return anyhow!(
-                "the service at {endpoint} is not in development mode and refuses the test clock, without which \
-                 a day takes a day; play against one started with `cargo run`: {}",
-                status.message()
-            );
-        }
-        match status.code() {
-            Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
-                anyhow!("the service at {endpoint} did not answer {method}: {}", status.message())
-            }
-            Code::Unknown | Code::Internal if reason(status).is_empty() => {
-                anyhow!("what listens at {endpoint} does not answer as a Makegood service does")
-            }
-            code => anyhow!("the service at {endpoint} refused {method}: {} ({code:?})", status.message()),
+            Err(status) => Err(refusal(&self.endpoint, method, &status)),
         }
     }
 }
@@ -96,6 +76,26 @@ pub(super) struct Answer<T> {
     pub(super) message: T,
     /// Whether the service gave this answer before, to the same request id.
     pub(super) replayed: bool,
+}
+
+/// Why there is no answer, for the person who started the demo.
+fn refusal(endpoint: &str, method: &str, status: &Status) -> anyhow::Error {
+    if status.code() == Code::Unauthenticated || reason(status) == "TEST_CLOCK_FORBIDDEN" {
+        return anyhow!(
+            "the service at {endpoint} is not in development mode and refuses the test clock, without which \
+                 a day takes a day; play against one started with `cargo run`: {}",
+            status.message()
+        );
+    }
+    match status.code() {
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+            anyhow!("the service at {endpoint} did not answer {method}: {}", status.message())
+        }
+        Code::Unknown | Code::Internal if reason(status).is_empty() => {
+            anyhow!("what listens at {endpoint} does not answer as a Makegood service does")
+        }
+        code => anyhow!("the service at {endpoint} refused {method}: {} ({code:?})", status.message()),
+    }
 }
 
 /// The service's name for why it refused; empty when it gave none.
@@ -115,4 +115,34 @@ pub(super) fn stamped<T>(at: DateTime<Utc>, message: T) -> anyhow::Result<Reques
 /// An instant on the wire; the demo's are whole seconds.
 pub(super) fn timestamp(at: DateTime<Utc>) -> Timestamp {
     Timestamp { seconds: at.timestamp(), nanos: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt};
+
+    fn told(status: &Status) -> String {
+        refusal("http://127.0.0.1:1", "HoldCredits", status).to_string()
+    }
+
+    #[test]
+    fn a_service_that_refuses_the_test_clock_is_not_in_development_mode() {
+        let details = ErrorDetails::with_error_info("TEST_CLOCK_FORBIDDEN", "makegood.v1", []);
+        let forbidden = Status::with_error_details(Code::InvalidArgument, "not here", details);
+        for status in [forbidden, Status::unauthenticated("no authentication is configured")] {
+            assert!(told(&status).contains("is not in development mode and refuses the test clock"));
+        }
+    }
+
+    #[test]
+    fn every_other_refusal_names_the_call_and_what_the_service_said() {
+        let details = ErrorDetails::with_error_info("INSUFFICIENT_CREDITS", "makegood.v1", []);
+        let status = Status::with_error_details(Code::FailedPrecondition, "too few credits", details);
+        let told_of = told(&status);
+        assert!(told_of.contains("refused HoldCredits: too few credits"), "{told_of}");
+        assert!(told(&Status::unavailable("gone")).contains("did not answer HoldCredits: gone"));
+        assert!(told(&Status::unknown("h2")).contains("does not answer as a Makegood service does"));
+    }
 }
