@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
+mod disputes;
+mod disputes_and_refunds;
+mod disputes_unknown;
 mod ledger;
 mod ledger_audit;
 mod service;
