@@ -1,6 +1,8 @@
 //! Disputes: what is frozen, revoked and given back, in whatever order the bank's news arrive (§6).
 
-use crate::service::{Service, capture, chargeback, delivery, hold, purchase, reason, release, usd, when};
+use crate::service::{
+    Service, capture, chargeback, delivery, hold, purchase, reason, release, request_id, usd, when,
+};
 use makegood::proto::makegood::v1;
 use tonic::Code;
 use v1::{ChargebackEventKind as Event, ChargebackStage as Stage};
@@ -198,5 +200,25 @@ async fn what_is_delivered_while_a_dispute_is_open_is_frozen() {
     service.dispute("pay-1", "dp-1", Event::Won, DAY_9).await;
     service.deliver("ada", "pay-1", 40, DAY_9).await;
     assert_eq!(service.balance("ada", DAY_9).await, (110, 0, 0));
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn an_event_told_again_has_no_effect_although_another_of_the_same_instant_came_between() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    for named in [true, false] {
+        let (dispute_id, event_id) = if named { ("dp-1", "evt-1") } else { ("dp-2", "") };
+        let lost = v1::RecordChargebackRequest {
+            provider_event_id: event_id.to_owned(),
+            ..chargeback("pay-1", dispute_id, Event::Lost, DAY_1)
+        };
+        service.refunds().record_chargeback(when(DAY_1, lost.clone())).await.unwrap();
+        service.dispute("pay-1", dispute_id, Event::Won, DAY_1).await;
+        let again = v1::RecordChargebackRequest { request_id: request_id(), ..lost };
+        let again = service.refunds().record_chargeback(when(DAY_1, again)).await.unwrap().into_inner();
+        assert_eq!(again.chargeback.unwrap().stage(), Stage::Won, "{dispute_id}");
+        assert_eq!(service.balance("ada", DAY_1).await, (100, 0, 0));
+    }
     service.audited().await;
 }
