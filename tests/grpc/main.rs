@@ -6,6 +6,8 @@
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod idempotency;
+mod idempotency_races;
 mod ledger;
 mod ledger_audit;
 mod service;
