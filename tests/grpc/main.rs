@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
+mod database;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
@@ -10,5 +11,6 @@ mod idempotency;
 mod idempotency_races;
 mod ledger;
 mod ledger_audit;
+mod ledger_races;
 mod service;
 mod smoke;
