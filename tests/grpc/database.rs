@@ -1,9 +1,10 @@
 //! The database as the last guard: it refuses rows that lie, and entries are for ever.
 
 use crate::service::{
-    Service, capture, chargeback, evaluate, hold, purchase, refund_result, release, request_id, restore, usd,
-    when,
+    Service, capture, chargeback, evaluate, hold, later, purchase, refund_result, release, request_id,
+    restore, usd, when,
 };
+use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
 use makegood::store::constraint::CONSTRAINTS;
 use sqlx::PgConnection;
@@ -162,7 +163,7 @@ async fn day(service: &Service, account_id: &str, salt: usize) {
 /// Some news of a dispute over part of a payment.
 async fn bank(service: &Service, payment_id: &str, turn: usize) {
     let event = [Event::Opened, Event::Won, Event::Lost, Event::Withdrawn][turn / 8 % 4];
-    let at = format!("2025-03-03T12:00:{turn:02}Z");
+    let at = later(NOON, TimeDelta::seconds(i64::try_from(turn).unwrap()));
     let request = v1::RecordChargebackRequest {
         amount: usd(333),
         request_id: request_id(),

@@ -46,7 +46,7 @@ async fn a_dispute_stops_a_refund_that_has_not_left_and_sends_its_case_to_a_pers
     let (request, refund) = double_click(&service).await;
     assert_eq!(service.line("pay-2", "purchase").await, [0, 0, 0, 0, 0, 0, 100]);
     let opened = service.dispute("pay-2", "dp-1", Event::Opened, DAY_1).await;
-    assert_eq!(opened.canceled_refund_ids, [refund.refund_id.clone()]);
+    assert_eq!(opened.canceled_refund_ids, std::slice::from_ref(&refund.refund_id));
     assert_eq!(service.line("pay-2", "purchase").await, [0, 0, 100, 0, 0, 0, 0]);
     let case = case(&service, &request.refund_request_id).await;
     assert_eq!(

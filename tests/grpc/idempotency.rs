@@ -50,7 +50,7 @@ macro_rules! sent_again {
 async fn every_mutation_answers_the_same_again_and_refuses_another_body() {
     let service = Service::start().await;
     let two = Some(v1::deliver_credits_request::Outcome::Credits(2));
-    let cause = "gpu_error".to_owned();
+    let other_cause = "gpu_error".to_owned();
     for payment_id in ["pay-1", "pay-2"] {
         let request = purchase("ada", payment_id, NOON);
         sent_again!(service, credits, record_purchase, request, credits = 99);
@@ -62,14 +62,14 @@ async fn every_mutation_answers_the_same_again_and_refuses_another_body() {
         sent_again!(service, credits, capture_credits, capture("ada", "job-1"), delivered_outputs = Some(0));
     assert_eq!(charged.usage.unwrap().captured, 10);
     let request = restore("ada", "job-1", "worker_crash", NOON);
-    sent_again!(service, credits, restore_credits, request, cause = cause.clone());
+    sent_again!(service, credits, restore_credits, request, cause = other_cause.clone());
     sent_again!(service, credits, hold_credits, hold("ada", "job-2", 10), attempt = 2);
     sent_again!(service, credits, release_credits, release("ada", "job-2"), attempt = 2);
     let request = evaluate("ada", "pay-2", Claim::DuplicatePurchase);
     let other = i32::from(Claim::Other);
-    let mut case =
+    let mut opened =
         sent_again!(service, refunds, evaluate_request, request, claim = other).refund_request.unwrap();
-    let refund_id = case.refunds.remove(0).refund_id;
+    let refund_id = opened.refunds.remove(0).refund_id;
     let request = refund_result("ada", &refund_id, RefundResult::Submitted, NOON);
     let other = i32::from(RefundResult::Succeeded);
     sent_again!(service, refunds, record_refund_result, request, result = other);

@@ -147,7 +147,9 @@ async fn one_payment_told_for_two_accounts_at_once_belongs_to_one() {
         .await;
         let (recorded, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!(recorded.len(), 1, "{refused:?}");
-        refused.into_iter().for_each(|answer| assert_eq!(reason(answer).1, "PURCHASE_MISMATCH"));
+        for answer in refused {
+            assert_eq!(reason(answer).1, "PURCHASE_MISMATCH");
+        }
     }
     service.audited().await;
 }

@@ -56,7 +56,9 @@ async fn the_last_credits_are_spent_once() {
         .collect();
     let (held, refused): (Vec<_>, Vec<_>) = holds.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((held.len(), refused.len()), (11, 19));
-    refused.into_iter().for_each(|refused| assert_eq!(reason(refused).1, "INSUFFICIENT_CREDITS"));
+    for refused in refused {
+        assert_eq!(reason(refused).1, "INSUFFICIENT_CREDITS");
+    }
     assert_eq!(service.balance("ada", NOON).await, (1, 99, 0));
     service.audited().await;
 }
