@@ -203,7 +203,6 @@ fn refund_result(result: v1::RefundResult) -> Option<RefundResult> {
 
 /// An event of a dispute with its address.
 pub(in crate::grpc) struct ChargebackCall {
-    pub(in crate::grpc) account_id: Option<AccountId>,
     pub(in crate::grpc) request_id: RequestId,
     pub(in crate::grpc) event: RecordChargeback,
 }
@@ -214,14 +213,11 @@ pub(in crate::grpc) fn record_chargeback(
 ) -> Result<ChargebackCall, Status> {
     let mut fields = Fields::at(now);
     let request_id = fields.request_id(&request.request_id);
-    let account_id = fields.optional_id("account_id", request.account_id.clone());
+    // The payment tells the account, so the caller's word is only checked for its form.
+    let account_id: Option<Option<AccountId>> = fields.optional_id("account_id", request.account_id.clone());
     let event = read_event(&mut fields, request);
     let call = request_id.zip(account_id).zip(event);
-    fields.finish(call.map(|((request_id, account_id), event)| ChargebackCall {
-        account_id,
-        request_id,
-        event,
-    }))
+    fields.finish(call.map(|((request_id, _), event)| ChargebackCall { request_id, event }))
 }
 
 fn read_event(fields: &mut Fields, request: v1::RecordChargebackRequest) -> Option<RecordChargeback> {
