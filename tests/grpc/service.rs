@@ -72,8 +72,21 @@ impl Service {
 
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
+        self.stop_within(Duration::from_secs(5)).await;
+    }
+
+    /// Ends the server, which gives running calls so long to finish.
+    pub(crate) async fn stop_within(self, drain: Duration) {
         drop(self.channel);
-        self.running.stop(Duration::from_secs(5)).await.unwrap();
+        self.running.stop(drain).await.unwrap();
+    }
+
+    pub(crate) const fn address(&self) -> std::net::SocketAddr {
+        self.running.local_addr()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn channel(&self) -> Channel {
@@ -237,10 +250,12 @@ pub(crate) fn fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) ->
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "messages want it wrapped")]
 pub(crate) fn usd(minor_units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "USD".to_owned(), minor_units })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "messages want it wrapped")]
 pub(crate) fn by_payment(payment_id: &str) -> Option<v1::PurchaseReference> {
     use v1::purchase_reference::Reference;
     let payment = v1::Payment { provider: "stripe".to_owned(), payment_id: payment_id.to_owned() };

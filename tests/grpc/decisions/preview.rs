@@ -1,7 +1,7 @@
 //! Previews, which write nothing, and cases read again.
 
 use super::*;
-use crate::service::{Service, reason};
+use crate::service::{Service, is_replayed, reason};
 use tonic::Code;
 
 /// A request with everything that §5.2 asks for.
@@ -69,6 +69,22 @@ async fn a_case_is_read_as_it_was_answered_and_with_its_texts() {
     assert_eq!(without_texts, answered);
     let told = answered.details.unwrap();
     assert_eq!((told.account_email.as_str(), told.explanation.as_str()), ("", ""));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_request_sent_again_has_the_same_answer_and_one_effect() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    service.bought("ada", "pay-2", NOON).await;
+    let sent = in_full(false);
+    let first = asked(&service, sent.clone(), &hours(1)).await;
+    let before = (service.rows().await, keys(&service).await);
+    // Days later the facts would decide otherwise; what was answered stands.
+    let again = service.refunds().evaluate_request(when(&days(9), sent)).await.unwrap();
+    assert!(is_replayed(&again));
+    assert_eq!(again.into_inner(), first);
+    assert_eq!((service.rows().await, keys(&service).await), before);
     service.stop().await;
 }
 
