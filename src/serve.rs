@@ -52,6 +52,7 @@ async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
 }
 
 async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Running)> {
+    server::check_address(settings.server.listen)?;
     let (cluster, store) = open(&settings.database).await?;
     let policies = Policies::parse(SHIPPED).context("the shipped policy cannot be read")?;
     policies.publish(&store, Clock::system()).await.context("the policy cannot be stored")?;

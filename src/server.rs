@@ -67,15 +67,21 @@ pub struct Running {
     store: Store,
 }
 
+/// Whether this address may be listened on without authentication.
+///
+/// # Errors
+/// [`Error::Exposed`] for an address that others can reach.
+pub fn check_address(listen: SocketAddr) -> Result<(), Error> {
+    if listen.ip().is_loopback() { Ok(()) } else { Err(Error::Exposed(listen)) }
+}
+
 /// Starts to listen and to serve.
 ///
 /// # Errors
 /// [`Error::Exposed`] for an address that others can reach, [`Error::Listen`] when it is taken.
 pub async fn start(options: Options) -> Result<Running, Error> {
     let Options { listen, request_timeout, store, policies } = options;
-    if !listen.ip().is_loopback() {
-        return Err(Error::Exposed(listen));
-    }
+    check_address(listen)?;
     let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
     let local_addr = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -10,6 +10,7 @@ use crate::domain::entry::EntryCause;
 use crate::domain::ids::{DeliveryId, LotId};
 use crate::domain::lot::{Lot, NewLot, Source};
 use crate::domain::purchase::{DisputeState, Purchase};
+use crate::domain::restriction::{RestrictionKind, Standing};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +98,7 @@ impl DeliverCredits {
                     .with("credits", &known)
                     .into());
             }
-            None => may_deliver(&purchase, credits)?,
+            None => may_deliver(&purchase, credits, &session.standing().await?)?,
         }
         let mut book = session.book(&[]).await?;
         let when = self.delivered_at;
@@ -148,7 +149,14 @@ pub(super) async fn fill(
     Ok(book.lots().iter().filter(|lot| lot_ids.contains(&lot.lot_id)).cloned().collect())
 }
 
-fn may_deliver(purchase: &Purchase, credits: Credits) -> Result<(), Error> {
+fn may_deliver(purchase: &Purchase, credits: Credits, standing: &Standing) -> Result<(), Error> {
+    if standing.has(RestrictionKind::Terminated) {
+        return Err(Refusal::new(Reason::AccountTerminated, "the account is closed (§3.3)").into());
+    }
+    if standing.has(RestrictionKind::PurchaseBlocked) {
+        let message = "the account may not be given credits for a purchase (§3.3)";
+        return Err(Refusal::new(Reason::PurchasesBlocked, message).into());
+    }
     let refunded = purchase.refunded_minor > 0 || purchase.pending_minor > 0;
     if refunded || !purchase.refunded_credits.is_zero() || purchase.dispute == DisputeState::Lost {
         tracing::warn!(purchase_id = %purchase.purchase_id, "a delivery arrived after its purchase was refunded");

@@ -8,7 +8,6 @@ use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use crate::domain::money::Money;
 use crate::domain::purchase::{DisputeState, Purchase, PurchaseKind};
-use crate::domain::restriction::RestrictionKind;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -75,13 +74,9 @@ impl Mutation for RecordPurchase {
 }
 
 impl RecordPurchase {
-    /// Where disputes over the payment wait for it, if any do. A payment of another account is refused, as is
-    /// one for a closed account.
+    /// Where disputes over the payment wait for it, if any do. A payment of another account is refused. The
+    /// account's standing is not asked: the money was taken, and what was taken is recorded.
     async fn find_owner(&self, session: &mut Session<'_>) -> Result<Option<AccountId>, Error> {
-        let standing = session.standing().await?;
-        if standing.has(RestrictionKind::Terminated) {
-            return Err(Refusal::new(Reason::AccountTerminated, "the account is closed (§3.3)").into());
-        }
         let owner = session
             .tx
             .find_owner(ExternalKind::Payment, self.provider.as_str(), self.payment_id.as_str())

@@ -27,6 +27,8 @@ pub enum Reason {
     AccountSuspended,
     /// The account is closed (§3.3).
     AccountTerminated,
+    /// The account may not be given credits for a purchase (§3.3).
+    PurchasesBlocked,
     /// The attempt holds nothing any more.
     UsageNotHeld,
     /// The attempt exists with other credits or outputs.
@@ -62,6 +64,7 @@ names!(Reason {
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
     AccountTerminated => "ACCOUNT_TERMINATED",
+    PurchasesBlocked => "PURCHASES_BLOCKED",
     UsageNotHeld => "USAGE_NOT_HELD",
     UsageAlreadyExists => "USAGE_ALREADY_EXISTS",
     HoldExpired => "HOLD_EXPIRED",

@@ -137,6 +137,7 @@ const fn code_of(reason: Reason) -> Code {
         Reason::InsufficientCredits
         | Reason::AccountSuspended
         | Reason::AccountTerminated
+        | Reason::PurchasesBlocked
         | Reason::UsageNotHeld
         | Reason::HoldExpired
         | Reason::PurchaseRefunded

@@ -51,6 +51,8 @@ impl Store {
                 ("statement_timeout", millis(limits.statement_timeout)),
                 ("idle_in_transaction_session_timeout", millis(limits.statement_timeout.saturating_mul(2))),
                 ("default_transaction_isolation", "read committed".to_owned()),
+                // The roll-back below warns when there is nothing to roll back, which is nearly always.
+                ("client_min_messages", "error".to_owned()),
             ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()

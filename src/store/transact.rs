@@ -5,6 +5,7 @@ use crate::clock::chance_below;
 use sqlx::{PgConnection, Postgres};
 use std::future::Future;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// Most times one piece of work is run: the database resolves a race by refusing one side, and after five
 /// refusals in a row the caller is better served by an answer.
@@ -57,7 +58,8 @@ impl Store {
     /// The work's own error, rolled back; or a failure of the store.
     pub async fn transact<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
         let store = self.clone();
-        let task = tokio::spawn(async move { store.run_to_the_end(&work).await });
+        let work = async move { store.run_to_the_end(&work).await };
+        let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
     }
 
@@ -67,13 +69,14 @@ impl Store {
     /// The work's own error, or a failure of the store.
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
         let store = self.clone();
-        let task = tokio::spawn(async move {
+        let reading = async move {
             let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
             let mut tx = Tx { inner: store.pool().begin_with(begin).await.map_err(Error::from)? };
             let output = work.run(&mut tx).await;
             let _ = tx.inner.rollback().await;
             output
-        });
+        };
+        let task = tokio::spawn(reading.in_current_span());
         task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
     }
 

@@ -17,12 +17,10 @@ pub(in crate::grpc) fn evaluate_request(
     let EvaluateAnswer { refund_request: opened, decision: stored, refunds } = answer;
     let decisions = std::slice::from_ref(stored);
     v1::EvaluateRequestResponse {
-        // A preview opens no request.
+        // A preview opens no request. The decision stands beside it, and is large: it is not sent twice.
         refund_request: opened.as_ref().map(|request| {
-            refund_request(
-                account_id,
-                &Case { request, account_email: None, explanation: None, decisions, refunds },
-            )
+            let case = Case { request, account_email: None, explanation: None, decisions, refunds };
+            v1::RefundRequest { decisions: Vec::new(), ..refund_request(account_id, &case) }
         }),
         decision: Some(decision(stored)),
     }

@@ -113,24 +113,32 @@ async fn attempts_that_cannot_be_are_refused_by_their_reason() {
 }
 
 #[tokio::test]
-async fn a_closed_account_neither_spends_nor_buys() {
-    let service = Service::start().await;
-    service.bought("ada", "pay-1", NOON).await;
-    let mut database = service.database().await;
-    sqlx::query(
-        "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
-         VALUES ('ada', gen_random_uuid(), 'terminated', '3.3', 'admin:lee', now())",
-    )
-    .execute(&mut database)
-    .await
-    .unwrap();
-    let rows = service.rows().await;
-    let closed = precondition("ACCOUNT_TERMINATED");
-    let mut credits = service.credits();
-    assert_eq!(refusal(credits.hold_credits(when(NOON, hold("ada", "job", 1))).await), closed);
-    assert_eq!(refusal(credits.record_purchase(when(NOON, purchase("ada", "pay-2", NOON))).await), closed);
-    assert_eq!(service.rows().await, rows);
-    service.stop().await;
+async fn a_restricted_account_is_refused_by_the_reason_of_its_restriction() {
+    for (kind, spends, receives) in [
+        ("terminated", precondition("ACCOUNT_TERMINATED"), precondition("ACCOUNT_TERMINATED")),
+        ("purchase_blocked", (Code::Ok, String::new()), precondition("PURCHASES_BLOCKED")),
+    ] {
+        let service = Service::start().await;
+        service.bought("ada", "pay-1", NOON).await;
+        let mut database = service.database().await;
+        sqlx::query(
+            "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
+             VALUES ('ada', gen_random_uuid(), $1, '3.3', 'admin:lee', now())",
+        )
+        .bind(kind)
+        .execute(&mut database)
+        .await
+        .unwrap();
+        // The money was taken, so the payment is recorded; its credits are another matter.
+        service.purchase("ada", "pay-2", NOON).await;
+        let mut credits = service.credits();
+        let delivered = credits.deliver_credits(when(NOON, delivery("ada", "pay-2", 100, NOON))).await;
+        assert_eq!(refusal(delivered), receives, "{kind}");
+        let held = credits.hold_credits(when(NOON, hold("ada", "job", 1))).await;
+        let held = if held.is_ok() { (Code::Ok, String::new()) } else { refusal(held) };
+        assert_eq!(held, spends, "{kind}");
+        service.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn a_case_is_read_as_it_was_answered_and_with_its_texts() {
     service.bought("ada", "pay-2", NOON).await;
     let sent = in_full(false);
     let answer = asked(&service, sent.clone(), &hours(1)).await;
-    let (answered, _) = approve("14", &["2.1"]).check(answer, &hours(1));
+    let (answered, decision) = approve("14", &["2.1"]).check(answer, &hours(1));
     let query = v1::GetRefundRequestRequest {
         account_id: "ada".to_owned(),
         refund_request_id: answered.refund_request_id.clone(),
@@ -65,8 +65,9 @@ async fn a_case_is_read_as_it_was_answered_and_with_its_texts() {
     let read = read.into_inner().refund_request.unwrap();
     assert_eq!(read.details, sent.details, "the texts are there");
     assert_eq!(read.evidence, sent.evidence);
-    let without_texts = v1::RefundRequest { details: answered.details.clone(), ..read };
-    assert_eq!(without_texts, answered);
+    assert_eq!(read.decisions, [decision]);
+    let as_answered = v1::RefundRequest { details: answered.details.clone(), decisions: Vec::new(), ..read };
+    assert_eq!(as_answered, answered);
     let told = answered.details.unwrap();
     assert_eq!((told.account_email.as_str(), told.explanation.as_str()), ("", ""));
     service.stop().await;

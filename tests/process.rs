@@ -1,0 +1,145 @@
+//! The process as a person runs it: it starts from nothing, says what it did, keeps what it acknowledged, and ends
+//! in order.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
+use makegood::proto::makegood::v1;
+use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+/// A running `makegood`.
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    greeting: String,
+    endpoint: String,
+}
+
+impl Process {
+    fn start(data_dir: &Path) -> Self {
+        let mut child = command(data_dir).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        while !greeting.contains("Ctrl-C stops it.") {
+            assert!(output.read_line(&mut greeting).unwrap() > 0, "it ended early: {greeting}");
+        }
+        let address =
+            greeting.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+        let endpoint = format!("http://{address}");
+        Self { child, output, greeting, endpoint }
+    }
+
+    fn signal(&self, signal: Signal) {
+        signal::kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Waits for its end; gives its status and its last words.
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut last_words = String::new();
+        self.output.read_to_string(&mut last_words).unwrap();
+        (self.child.wait().unwrap(), last_words)
+    }
+
+    async fn record(&self, purchase: v1::RecordPurchaseRequest) -> v1::Purchase {
+        let mut credits = CreditServiceClient::connect(self.endpoint.clone()).await.unwrap();
+        credits.record_purchase(purchase).await.unwrap().into_inner().purchase.unwrap()
+    }
+}
+
+fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_makegood"));
+    command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+    command.env_remove("DATABASE_URL").stderr(Stdio::inherit());
+    command
+}
+
+/// A folder that the database's unprivileged user can enter.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    dir
+}
+
+fn purchase() -> v1::RecordPurchaseRequest {
+    v1::RecordPurchaseRequest {
+        request_id: "018f2b1c-5f0e-7c3a-9d53-2b6f6a0f1c11".to_owned(),
+        account_id: "ada".to_owned(),
+        provider: "stripe".to_owned(),
+        payment_id: "pay-1".to_owned(),
+        order_id: "order-1".to_owned(),
+        package_id: "pack-100".to_owned(),
+        kind: v1::PurchaseKind::OneTime.into(),
+        price: Some(v1::Money { currency_code: "USD".to_owned(), minor_units: 999 }),
+        credits: 100,
+        paid_at: Some(prost_types::Timestamp { seconds: 1_741_003_200, nanos: 0 }),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn it_says_what_it_did_and_ends_in_order_on_ctrl_c() {
+    let data_dir = folder();
+    let process = Process::start(&data_dir.path().join("data"));
+    for said in ["private PostgreSQL", "policy     2024-12-19", "development", "grpcurl -plaintext"] {
+        assert!(process.greeting.contains(said), "{}", process.greeting);
+    }
+    process.signal(Signal::SIGINT);
+    let (status, last_words) = process.end();
+    assert!(status.success(), "{status}: {last_words}");
+    assert!(last_words.contains("the private database is stopped"), "{last_words}");
+}
+
+#[tokio::test]
+async fn what_it_acknowledged_survives_a_kill() {
+    let folder = folder();
+    let data_dir = folder.path().join("data");
+    let first = Process::start(&data_dir);
+    let recorded = first.record(purchase()).await;
+    first.signal(Signal::SIGKILL);
+    let (status, _) = first.end();
+    assert!(!status.success());
+    let second = Process::start(&data_dir);
+    assert!(second.greeting.contains("kept"), "{}", second.greeting);
+    assert_eq!(second.record(purchase()).await, recorded);
+    second.signal(Signal::SIGTERM);
+    assert!(second.end().0.success());
+}
+
+#[test]
+fn a_second_process_on_the_same_data_is_refused_with_a_sentence() {
+    let folder = folder();
+    let data_dir = folder.path().join("data");
+    let first = Process::start(&data_dir);
+    let second = command(&data_dir).stderr(Stdio::piped()).output().unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("another makegood") && said.contains("--data-dir"), "{said}");
+    first.signal(Signal::SIGINT);
+    assert!(first.end().0.success());
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused_without_authentication() {
+    let folder = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_makegood"));
+    command.args(["--listen", "0.0.0.0:0", "--data-dir"]).arg(folder.path().join("data"));
+    let refused = command.env_remove("DATABASE_URL").output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("no authentication is configured"), "{said}");
+}
+
+#[test]
+fn a_named_folder_without_the_programs_is_refused_with_a_sentence() {
+    let folder = folder();
+    let mut command = command(&folder.path().join("data"));
+    let refused = command.args(["--pg-bin-dir"]).arg(folder.path()).stderr(Stdio::piped()).output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("does not hold an `initdb` and a `postgres`"), "{said}");
+}
