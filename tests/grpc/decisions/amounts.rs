@@ -104,3 +104,19 @@ async fn bonus_credits_leave_with_the_purchase_and_are_worth_nothing() {
     assert_eq!(service.balance("ada", &hours(1)).await, (125, 0, 0));
     service.stop().await;
 }
+
+#[tokio::test]
+async fn the_largest_price_and_credits_do_not_overflow() {
+    const MOST: i64 = 1_000_000_000_000;
+    let service = Service::start().await;
+    let told = v1::RecordPurchaseRequest { credits: MOST, ..priced("pay-1", "USD", MOST, NOON) };
+    bought_as(&service, &told, NOON).await;
+    service.used("ada", "job-1", 1, NOON).await;
+    let twin = v1::RecordPurchaseRequest { credits: MOST, ..priced("pay-2", "USD", MOST, &hours(1)) };
+    bought_as(&service, &twin, &hours(1)).await;
+    let answer = service.claim("ada", "pay-1", Claim::DuplicatePurchase, &hours(2)).await;
+    let (request, decision) = review("15", &["2.1"]).check(answer, &hours(2));
+    assert_eq!(recommended(&decision), [(RemedyKind::RefundUnused, MOST - 1, Some(MOST - 1))]);
+    nothing_moved(&service, "ada", &request, (2 * MOST - 1, 0, 0), &hours(2)).await;
+    service.stop().await;
+}

@@ -142,3 +142,15 @@ async fn while_the_twin_is_disputed_nothing_moves() {
     nothing_moved(&service, "ada", &request, (100, 0, 100), &hours(2)).await;
     service.stop().await;
 }
+
+#[tokio::test]
+async fn one_paper_sent_twice_is_kept_and_does_not_count_as_used_before() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    let mut request = with_evidence("ada", "pay-1", Claim::DuplicatePurchase, 1);
+    request.evidence.extend(request.evidence.clone());
+    let answer = asked(&service, request, &hours(1)).await;
+    let (request, _) = review("18", &["2.1"]).check(answer, &hours(1));
+    assert_eq!(request.evidence.len(), 2);
+    service.stop().await;
+}
