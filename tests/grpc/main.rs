@@ -4,7 +4,9 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
+mod bad_input;
 mod database;
+mod decisions;
 mod demo;
 mod disputes;
 mod disputes_and_refunds;
@@ -16,3 +18,5 @@ mod ledger_audit;
 mod ledger_races;
 mod service;
 mod smoke;
+mod surface;
+mod tracing;

@@ -78,8 +78,21 @@ impl Service {
 
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
+        self.stop_within(Duration::from_secs(5)).await;
+    }
+
+    /// Ends the server, which gives running calls so long to finish.
+    pub(crate) async fn stop_within(self, drain: Duration) {
         drop(self.channel);
-        self.running.stop(Duration::from_secs(5)).await.unwrap();
+        self.running.stop(drain).await.unwrap();
+    }
+
+    pub(crate) const fn address(&self) -> std::net::SocketAddr {
+        self.running.local_addr()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -368,12 +381,13 @@ pub(crate) fn refund_result(
     at: &str,
 ) -> v1::RecordRefundResultRequest {
     let failed = result == v1::RefundResult::Failed;
+    let succeeded = result == v1::RefundResult::Succeeded;
     v1::RecordRefundResultRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),
         refund_id: refund_id.to_owned(),
         result: result.into(),
-        provider_refund_id: String::new(),
+        provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
     }
