@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod decisions;
+mod demo;
 mod service;
 mod smoke;
 mod surface;
