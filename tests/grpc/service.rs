@@ -46,10 +46,10 @@ async fn cluster() -> &'static Cluster {
 
 /// A running service with a database of its own.
 pub(crate) struct Service {
-    running: Running,
-    channel: Channel,
+    pub(crate) running: Running,
+    pub(crate) channel: Channel,
     endpoint: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Service {
@@ -78,21 +78,8 @@ impl Service {
 
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
-        self.stop_within(Duration::from_secs(5)).await;
-    }
-
-    /// Ends the server, which gives running calls so long to finish.
-    pub(crate) async fn stop_within(self, drain: Duration) {
         drop(self.channel);
-        self.running.stop(drain).await.unwrap();
-    }
-
-    pub(crate) const fn address(&self) -> std::net::SocketAddr {
-        self.running.local_addr()
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+        self.running.stop(Duration::from_secs(5)).await.unwrap();
     }
 
     pub(crate) fn endpoint(&self) -> &str {

@@ -155,10 +155,11 @@ async fn health_says_that_the_server_serves() {
 
 #[tokio::test]
 async fn a_connection_that_never_spoke_does_not_keep_the_server_from_ending() {
-    let service = Service::start().await;
-    let silent = TcpStream::connect(service.address()).await.unwrap();
+    let Service { running, channel, .. } = Service::start().await;
+    let silent = TcpStream::connect(running.local_addr()).await.unwrap();
+    drop(channel);
     let begun = Instant::now();
-    service.stop_within(Duration::from_millis(500)).await;
+    running.stop(Duration::from_millis(500)).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     drop(silent);
 }

@@ -188,11 +188,9 @@ impl Model {
         let today = self.today;
         for (id, now, later) in self.costs.remove(&dispute).unwrap() {
             let pot = self.pots.get_mut(&id).unwrap();
-            let forgiven = pot.debt.min(later);
-            let others = pot.debt - forgiven;
-            pot.debt = 0;
+            let forgiven = pot.debt.min(now + later);
+            pot.debt -= forgiven;
             pot.take_back("revoked", now + later - forgiven, today);
-            pot.debt = others;
         }
     }
 

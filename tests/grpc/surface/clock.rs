@@ -90,7 +90,7 @@ async fn time_never_runs_backwards_within_an_account() {
 async fn outside_development_nobody_is_served_without_authentication() {
     use v1::credit_service_server::CreditService;
     let service = Service::start().await;
-    let store = Store::connect(service.url(), Limits::default()).await.unwrap();
+    let store = Store::connect(&service.url, Limits::default()).await.unwrap();
     let desk = Desk::new(store.clone(), Policies::parse(SHIPPED).unwrap());
     let api = Api::new(desk, false, Duration::from_secs(5));
     let rows = service.rows().await;
