@@ -220,7 +220,7 @@ impl Hot for RestoreCredits {
             page.keep_failure_text(&self.attempt, &self.error_message);
         }
         let fault = usage.failure.as_ref().map_or(Fault::Undetermined, |failure| failure.fault);
-        let rule = turn.policy.fault_rule(fault);
+        let rule = turn.policy.report_rule(report.outcome);
         Ok(RestoreAnswer {
             outcome: report.outcome,
             fault,
