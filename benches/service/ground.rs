@@ -16,11 +16,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 const SEED: &str = "seed";
 const HAND: &str = "hand";
 const SERVICE: &str = "service";
+
+/// Looks at what is still connected, and the time between two: together ten seconds.
+const SETTLE_LOOKS: u32 = 200;
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where everything that stays is written, below the project's folder.
 pub(crate) fn folder() -> anyhow::Result<PathBuf> {
@@ -147,6 +151,22 @@ impl Ground {
             client_cpu: machine::cpu_of(std::process::id())?,
             commits,
         })
+    }
+
+    /// Waits until the other side's connections are gone, so that their end is not counted as somebody's work.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        let mut watcher = self.watcher.lock().await;
+        for _ in 0..SETTLE_LOOKS {
+            let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE datname = $1")
+                .bind(HAND)
+                .fetch_one(&mut *watcher)
+                .await?;
+            if left == 0 {
+                return Ok(());
+            }
+            sleep(SETTLE_PAUSE).await;
+        }
+        bail!("connections to the database did not end")
     }
 
     /// Ends what was started: the service first, then its database.

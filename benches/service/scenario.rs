@@ -51,6 +51,7 @@ pub(crate) async fn compare(
     for caller in hand_callers {
         caller.close().await?;
     }
+    ground.settle().await?;
     Ok(Row {
         stage: *stage,
         service: Figures::median(&service),
