@@ -7,12 +7,15 @@ mod chargeback;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod grant;
+mod history;
 mod policies;
 mod purchase;
 mod refund_request;
 mod refund_result;
 mod refusal;
 mod remedy;
+mod revocation;
 mod run;
 mod session;
 
@@ -34,11 +37,14 @@ pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use grant::{GrantAnswer, GrantCredits};
+pub use history::{GetUsage, ListEntries, ListLots, Page, PageOf, TimeWindow};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
+pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use run::{Answered, Call, Mutation};
 
 /// Who calls, when, and in which trace.

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod lot;
 pub mod money;
 pub(crate) mod names;
+pub mod note;
 pub mod purchase;
 pub mod refund;
 pub mod request;

@@ -4,6 +4,7 @@ mod context;
 mod credit;
 mod decode;
 mod encode;
+mod page;
 mod pending;
 mod refund;
 mod status;

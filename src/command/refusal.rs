@@ -17,6 +17,8 @@ pub enum Reason {
     PurchaseNotFound,
     /// The account has no such attempt.
     UsageNotFound,
+    /// The account has no such lot.
+    LotNotFound,
     /// The account has no such refund request.
     RefundRequestNotFound,
     /// The account has no such refund.
@@ -43,6 +45,8 @@ pub enum Reason {
     DeliveryExceedsPurchase,
     /// The delivery id was used with another outcome.
     DeliveryConflict,
+    /// Fewer credits can be revoked than were asked for.
+    RevocationExceedsAvailable,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
     /// The dispute is known for another payment.
@@ -59,6 +63,7 @@ names!(Reason {
     AccountNotFound => "ACCOUNT_NOT_FOUND",
     PurchaseNotFound => "PURCHASE_NOT_FOUND",
     UsageNotFound => "USAGE_NOT_FOUND",
+    LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
@@ -72,6 +77,7 @@ names!(Reason {
     PurchaseRefunded => "PURCHASE_REFUNDED",
     DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
     DeliveryConflict => "DELIVERY_CONFLICT",
+    RevocationExceedsAvailable => "REVOCATION_EXCEEDS_AVAILABLE",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
@@ -89,6 +95,7 @@ impl Reason {
             Self::AccountNotFound
                 | Self::PurchaseNotFound
                 | Self::UsageNotFound
+                | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
         )
@@ -170,6 +177,12 @@ impl From<BookError> for Error {
             BookError::InsufficientCredits { needed, available } => {
                 Refusal::new(Reason::InsufficientCredits, message)
                     .with("needed", &needed)
+                    .with("available", &available)
+                    .into()
+            }
+            BookError::RevocationExceedsAvailable { asked, available } => {
+                Refusal::new(Reason::RevocationExceedsAvailable, message)
+                    .with("asked", &asked)
                     .with("available", &available)
                     .into()
             }

@@ -96,6 +96,15 @@ impl Tx {
         )
     }
 
+    /// The lots named, in no order.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn list_lots(&mut self, account_id: &AccountId, lot_ids: &[LotId]) -> Result<Vec<Lot>, Error> {
+        let lot_ids: Vec<Uuid> = lot_ids.iter().map(|lot_id| lot_id.0).collect();
+        list_lots!(self, "account_id = $1 AND lot_id = ANY($2)", account_id.as_str(), &lot_ids)
+    }
+
     /// Every lot of one purchase.
     ///
     /// # Errors

@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
+mod by_hand;
+mod history;
+mod pages;
 mod service;
 mod smoke;
