@@ -110,7 +110,7 @@ async fn a_grant_must_outlive_its_moment_and_its_answer_outlives_the_lot() {
         expires_at: Some(timestamp(ONE)),
         ..grant("ada", LotSource::Promotion, 20)
     };
-    let late = v1::GrantCreditsRequest { request_id: request_id(), ..request.clone() };
+    let late = v1::GrantCreditsRequest { account_id: "bob".to_owned(), ..request.clone() };
     assert_eq!(fields(service.credits().grant_credits(when(ONE, late)).await), ["expires_at"]);
     let first = service.credits().grant_credits(when(NOON, request.clone())).await.unwrap();
     assert_eq!(service.balance("ada", NOON).await, (20, 0, 0));

@@ -26,9 +26,11 @@ fn seqs(entries: &[v1::Entry]) -> Vec<i64> {
 async fn busy_day(service: &Service) {
     service.bought("ada", "pay-1", "2025-03-03T01:00:00Z").await;
     service.bought("ada", "pay-2", "2025-03-03T01:00:04Z").await;
+    let lasting = grant("ada", LotSource::Promotion, 20);
+    service.credits().grant_credits(when("2025-03-03T02:00:00Z", lasting)).await.unwrap();
     let expiring = v1::GrantCreditsRequest {
         expires_at: Some(timestamp("2025-03-03T04:00:00Z")),
-        ..grant("ada", LotSource::Promotion, 20)
+        ..grant("ada", LotSource::Bonus, 25)
     };
     service.credits().grant_credits(when("2025-03-03T02:00:00Z", expiring)).await.unwrap();
     service.used("ada", "job#1", 30, "2025-03-03T03:00:00Z").await;
@@ -238,7 +240,7 @@ async fn filters_that_are_set_must_all_hold() {
         end_time: Some(timestamp("2025-03-03T04:00:00Z")),
     });
     let lots: std::collections::BTreeSet<&str> = all.iter().map(|entry| entry.lot_id.as_str()).collect();
-    assert_eq!(lots.len(), 3);
+    assert_eq!(lots.len(), 4);
     let mut met = 0;
     for lot_id in lots {
         let of_lot = |entry: &&v1::Entry| entry.lot_id == lot_id;
