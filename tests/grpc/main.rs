@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
 mod by_hand;
+mod demo;
 mod history;
 mod pages;
 mod service;
