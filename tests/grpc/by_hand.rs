@@ -1,8 +1,7 @@
 //! Credits that persons give and take.
 
-use crate::service::{
-    Service, by_payment, entries, fields, grant, hold, is_replayed, reason, request_id, timestamp, when,
-};
+use crate::history::entries;
+use crate::service::{Service, by_payment, fields, hold, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
 use tonic::Code;
 use v1::revoke_credits_request::{Everything, Target};
@@ -10,6 +9,19 @@ use v1::{Bucket, LotSource};
 
 const NOON: &str = "2025-03-03T12:00:00Z";
 const ONE: &str = "2025-03-03T13:00:00Z";
+
+/// Credits that a person gives, for a campaign.
+pub(crate) fn grant(account_id: &str, source: v1::LotSource, credits: i64) -> v1::GrantCreditsRequest {
+    v1::GrantCreditsRequest {
+        request_id: request_id(),
+        account_id: account_id.to_owned(),
+        source: source.into(),
+        credits,
+        reason: "welcome credits".to_owned(),
+        reference: "spring".to_owned(),
+        ..Default::default()
+    }
+}
 
 fn revoke(account_id: &str, target: Target, credits: Option<i64>) -> v1::RevokeCreditsRequest {
     v1::RevokeCreditsRequest {

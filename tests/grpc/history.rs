@@ -1,6 +1,7 @@
 //! What happened in an account: one attempt, and the entries by what made them.
 
-use crate::service::{Service, entries, fields, grant, hold, reason, refund_result, timestamp, when};
+use crate::by_hand::grant;
+use crate::service::{Service, fields, hold, reason, refund_result, timestamp, when};
 use makegood::proto::makegood::v1;
 use sha2::{Digest, Sha256};
 use tonic::Code;
@@ -9,6 +10,20 @@ use v1::list_entries_request::Cause as Asked;
 use v1::{ChargebackEventKind as Event, Claim, LotSource};
 
 const NOON: &str = "2025-03-03T12:00:00Z";
+
+/// All entries of an account that a question asks for, page by page.
+pub(crate) async fn entries(service: &Service, question: v1::ListEntriesRequest) -> Vec<v1::Entry> {
+    let mut question = question;
+    let mut all = Vec::new();
+    loop {
+        let page = service.credits().list_entries(question.clone()).await.unwrap().into_inner();
+        all.extend(page.entries);
+        if page.next_page_token.is_empty() {
+            return all;
+        }
+        question.page_token = page.next_page_token;
+    }
+}
 
 fn everything(account_id: &str) -> v1::ListEntriesRequest {
     v1::ListEntriesRequest { account_id: account_id.to_owned(), ..Default::default() }

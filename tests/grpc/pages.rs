@@ -1,6 +1,8 @@
 //! Lists page by page.
 
-use crate::service::{Service, by_payment, entries, fields, grant, purchase, reason, when};
+use crate::by_hand::grant;
+use crate::history::entries;
+use crate::service::{Service, by_payment, fields, purchase, reason, when};
 use makegood::proto::makegood::v1;
 use std::collections::BTreeSet;
 use tonic::Code;

@@ -376,30 +376,3 @@ pub(crate) fn refund_result(
         occurred_at: Some(timestamp(at)),
     }
 }
-
-/// Credits that a person gives, for a campaign.
-pub(crate) fn grant(account_id: &str, source: v1::LotSource, credits: i64) -> v1::GrantCreditsRequest {
-    v1::GrantCreditsRequest {
-        request_id: request_id(),
-        account_id: account_id.to_owned(),
-        source: source.into(),
-        credits,
-        reason: "welcome credits".to_owned(),
-        reference: "spring".to_owned(),
-        ..Default::default()
-    }
-}
-
-/// All entries of an account that a question asks for, page by page.
-pub(crate) async fn entries(service: &Service, question: v1::ListEntriesRequest) -> Vec<v1::Entry> {
-    let mut question = question;
-    let mut all = Vec::new();
-    loop {
-        let page = service.credits().list_entries(question.clone()).await.unwrap().into_inner();
-        all.extend(page.entries);
-        if page.next_page_token.is_empty() {
-            return all;
-        }
-        question.page_token = page.next_page_token;
-    }
-}
