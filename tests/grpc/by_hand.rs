@@ -11,7 +11,7 @@ const NOON: &str = "2025-03-03T12:00:00Z";
 const ONE: &str = "2025-03-03T13:00:00Z";
 
 /// Credits that a person gives, for a campaign.
-pub(crate) fn grant(account_id: &str, source: v1::LotSource, credits: i64) -> v1::GrantCreditsRequest {
+pub(crate) fn grant(account_id: &str, source: LotSource, credits: i64) -> v1::GrantCreditsRequest {
     v1::GrantCreditsRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),
@@ -68,7 +68,7 @@ async fn granted_credits_burn_before_paid_ones_by_their_source() {
     let free = [&first, &promotion, &bonus, &compensation].map(|lot| (lot.lot_id.as_str(), 10));
     assert_eq!(burnt[..4], free);
     assert_eq!((burnt.len(), burnt[4].1), (5, 5));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -95,7 +95,17 @@ async fn a_grant_opens_the_account_and_keeps_who_gave_for_what_and_why() {
     assert_eq!((note.0, note.1, note.2.as_deref()), (1, None, Some("welcome credits")));
     // printf 'welcome credits' | sha256sum
     assert_eq!(note.3, "0fbe02214941b308fd7b984161f8471d9cfa80e073340d2b49ad4e4ae4201d04");
-    service.stop().await;
+    for (statement, constraint) in [
+        ("UPDATE operator_note SET seq = 2", "operator_note_entry"),
+        ("UPDATE operator_note SET reason_sha256 = ''", "operator_note_digest"),
+    ] {
+        let refused = sqlx::query(statement).execute(&mut database).await.unwrap_err();
+        assert_eq!(refused.as_database_error().unwrap().constraint(), Some(constraint));
+    }
+    let erased = sqlx::query("UPDATE operator_note SET reason = NULL").execute(&mut database).await.unwrap();
+    assert_eq!(erased.rows_affected(), 1, "the words can go, and the entries stay whole");
+    drop(database);
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -112,7 +122,7 @@ async fn a_grant_sent_twice_gives_once_and_a_new_one_for_the_same_occasion_gives
     assert_eq!(reason(refused), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
     granted(&service, LotSource::Promotion, 20).await;
     assert_eq!(service.balance("ada", ONE).await, (40, 0, 0));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -129,7 +139,7 @@ async fn a_grant_must_outlive_its_moment_and_its_answer_outlives_the_lot() {
     assert_eq!(service.balance("ada", ONE).await, (0, 0, 0));
     let again = service.credits().grant_credits(when(ONE, request)).await.unwrap();
     assert_eq!(first.into_inner(), again.into_inner());
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -156,7 +166,7 @@ async fn what_a_grant_and_a_revocation_may_not_say_is_named_field_by_field() {
     let wrong = revoke("ada", Target::LotId("7".to_owned()), Some(-1));
     assert_eq!(fields(service.credits().revoke_credits(wrong).await), ["lot_id", "credits"]);
     assert_eq!(service.rows().await, 1, "only the policy's row");
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -216,7 +226,7 @@ async fn a_revocation_takes_the_last_to_burn_first_and_leaves_held_and_frozen_cr
     assert_eq!((taken.len(), taken[0].1, &taken[1]), (2, 100, &(promotion.lot_id, 10)));
     assert_eq!((answer.credits_revoked, answer.balance.unwrap().available), (110, 5));
     assert_eq!(service.balance("ada", NOON).await, (5, 5, 100));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -237,7 +247,7 @@ async fn more_than_is_available_is_not_revoked_and_nothing_moves() {
     let all = service.credits().revoke_credits(when(NOON, all)).await;
     assert_eq!(all.unwrap().into_inner().credits_revoked, 20);
     assert_eq!(service.balance("ada", NOON).await, (20, 0, 0));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -258,7 +268,7 @@ async fn a_purchase_loses_its_bonus_too_and_other_lots_stay() {
     let nothing = nothing.unwrap().into_inner();
     assert_eq!((nothing.movements.len(), nothing.credits_revoked), (0, 0));
     assert_eq!(service.rows().await, rows, "where nothing moves nothing is written");
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -274,7 +284,7 @@ async fn what_is_not_the_accounts_is_not_found() {
     assert_eq!(reason(refused), (Code::NotFound, "PURCHASE_NOT_FOUND".to_owned()));
     let refused = credits.revoke_credits(when(NOON, revoke("eve", EVERYTHING, None))).await;
     assert_eq!(reason(refused), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -304,5 +314,5 @@ async fn holds_and_revocations_at_the_same_time_share_the_credits_without_a_rest
     let lots = v1::ListLotsRequest { account_id: "ada".to_owned(), ..Default::default() };
     let lot = service.credits().list_lots(lots).await.unwrap().into_inner().lots.remove(0);
     assert_eq!((lot.available, lot.held + lot.revoked), (0, 100));
-    service.stop().await;
+    service.audited().await;
 }

@@ -80,7 +80,7 @@ async fn a_usage_shows_what_it_took_and_how_it_failed() {
     assert_eq!((failure.cause.as_str(), failure.fault()), ("worker_crash", v1::Fault::Platform));
     assert_eq!(failure.failed_at, Some(timestamp("2025-03-03T13:00:00Z")));
     assert_eq!((read.captured, read.restored), (30, 30));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn an_attempt_that_is_not_the_accounts_is_not_found() {
     let refused = service.credits().get_usage(question("eve", 1)).await;
     assert_eq!(reason(refused), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
     assert_eq!(fields(service.credits().get_usage(question("ada", 0)).await), ["attempt"]);
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn entries_are_dense_chained_and_name_their_cause() {
     );
     let hash = Sha256::new().chain_update([0; 32]).chain_update(body).finalize().to_vec();
     assert_eq!((first.hash.clone(), first.trace_id.as_str()), (hash, ""));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn each_filter_shows_exactly_the_entries_with_its_cause() {
         let question = v1::ListEntriesRequest { cause: Some(cause), ..everything("ada") };
         assert_eq!(entries(&service, question).await, []);
     }
-    service.stop().await;
+    service.audited().await;
 }
 
 fn is_of(entry: &v1::Entry, asked: &Asked) -> bool {
@@ -192,25 +192,17 @@ fn is_of(entry: &v1::Entry, asked: &Asked) -> bool {
 }
 
 #[tokio::test]
-async fn credits_restored_by_a_decision_are_found_by_its_request() {
+async fn credits_that_a_decision_delivers_are_found_by_their_purchase() {
     let service = Service::start().await;
-    service.purchase("ada", "pay-1", NOON).await;
+    let purchase = service.purchase("ada", "pay-1", NOON).await;
     let asked = service.claim("ada", "pay-1", Claim::CreditsNotDelivered, NOON).await;
-    let id = asked.refund_request.unwrap().refund_request_id;
     let all = entries(&service, everything("ada")).await;
-    let by_purchase = entries(
-        &service,
-        v1::ListEntriesRequest {
-            cause: Some(Asked::PurchaseId(service.purchase("ada", "pay-1", NOON).await.purchase_id)),
-            ..everything("ada")
-        },
-    );
-    assert_eq!(by_purchase.await, all, "what was bought comes by its purchase");
-    service.used("ada", "job-1", 30, NOON).await;
-    service.failed("ada", "job-1", "worker_crash", NOON).await;
-    let question = v1::ListEntriesRequest { cause: Some(Asked::RefundRequestId(id)), ..everything("ada") };
-    assert_eq!(entries(&service, question).await, []);
-    service.stop().await;
+    assert_eq!(all.iter().map(|entry| entry.credits).collect::<Vec<i64>>(), [100]);
+    let cause = Some(Asked::PurchaseId(purchase.purchase_id));
+    assert_eq!(entries(&service, v1::ListEntriesRequest { cause, ..everything("ada") }).await, all);
+    let cause = Some(Asked::RefundRequestId(asked.refund_request.unwrap().refund_request_id));
+    assert_eq!(entries(&service, v1::ListEntriesRequest { cause, ..everything("ada") }).await, []);
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -241,7 +233,7 @@ async fn a_window_has_its_start_and_not_its_end() {
         let question = v1::ListEntriesRequest { window: Some(window), ..everything("ada") };
         assert_eq!(seqs(&entries(&service, question).await), expected, "{start:?} {end:?}");
     }
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -271,7 +263,7 @@ async fn filters_that_are_set_must_all_hold() {
         assert_eq!(seqs(&entries(&service, question).await), expected);
     }
     assert_eq!(met, 4, "held and captured, of two lots");
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -291,5 +283,5 @@ async fn what_a_question_may_not_say_is_named_field_by_field() {
     assert_eq!(named, ["account_id", "window.end_time", "lot_id", "usage.job_id", "usage.attempt"]);
     let refused = service.credits().list_entries(everything("eve")).await;
     assert_eq!(reason(refused), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
-    service.stop().await;
+    service.audited().await;
 }

@@ -53,7 +53,7 @@ async fn lots_of_one_instant_are_listed_in_the_order_in_which_they_were_made() {
         }
         assert_eq!((shown, pages), (made.clone(), (12 + size - 1) / size), "pages of {size}");
     }
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_page_has_fifty_items_unless_told() {
     assert_eq!(fields(service.credits().list_lots(wrong).await), ["page_size"]);
     let wrong = v1::ListEntriesRequest { page_size: -1, ..entries_of("ada") };
     assert_eq!(fields(service.credits().list_entries(wrong).await), ["page_size"]);
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn lots_that_are_used_up_are_listed_unless_only_open_ones_are_asked_for() 
     assert_eq!(reason(refused), (Code::NotFound, "PURCHASE_NOT_FOUND".to_owned()));
     let refused = service.credits().list_lots(lots_of("eve")).await;
     assert_eq!(reason(refused), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn pages_show_each_entry_once_while_workers_write() {
         writer.await.unwrap();
     }
     assert_eq!(entries(&service, entries_of("ada")).await.len(), before.len() + 80);
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn a_token_is_good_for_its_own_question_only() {
     }
     let next = service.credits().list_entries(v1::ListEntriesRequest { page_token: token, ..few }).await;
     assert_eq!(next.unwrap().into_inner().entries[0].seq, 2);
-    service.stop().await;
+    service.audited().await;
 }
 
 #[tokio::test]
@@ -186,5 +186,5 @@ async fn two_accounts_never_share_a_page() {
         entries(&service, entries_of("ada")).await.into_iter().map(|entry| entry.account_id).collect();
     assert_eq!(owners, BTreeSet::from(["ada".to_owned()]));
     assert_eq!(page(&service, &lots_of("bob")).await.0.len(), 1);
-    service.stop().await;
+    service.audited().await;
 }

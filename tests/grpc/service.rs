@@ -46,10 +46,10 @@ async fn cluster() -> &'static Cluster {
 
 /// A running service with a database of its own.
 pub(crate) struct Service {
-    running: Running,
-    channel: Channel,
+    pub(crate) running: Running,
+    pub(crate) channel: Channel,
     endpoint: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Service {
@@ -247,10 +247,12 @@ pub(crate) fn fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) ->
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn usd(minor_units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "USD".to_owned(), minor_units })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn by_payment(payment_id: &str) -> Option<v1::PurchaseReference> {
     use v1::purchase_reference::Reference;
     let payment = v1::Payment { provider: "stripe".to_owned(), payment_id: payment_id.to_owned() };
@@ -366,12 +368,13 @@ pub(crate) fn refund_result(
     at: &str,
 ) -> v1::RecordRefundResultRequest {
     let failed = result == v1::RefundResult::Failed;
+    let succeeded = result == v1::RefundResult::Succeeded;
     v1::RecordRefundResultRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),
         refund_id: refund_id.to_owned(),
         result: result.into(),
-        provider_refund_id: String::new(),
+        provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
     }
