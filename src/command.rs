@@ -2,6 +2,7 @@
 
 mod attempt;
 mod balance;
+mod batch;
 mod case;
 mod chargeback;
 mod delivery;
@@ -9,6 +10,8 @@ mod dispute;
 mod evaluate;
 mod grant;
 mod history;
+mod lane;
+mod page;
 mod policies;
 mod purchase;
 mod refund_request;
@@ -22,6 +25,7 @@ mod session;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use lane::Lanes;
 
 // What the wire shows of a decision.
 pub use crate::policy::{
@@ -33,12 +37,14 @@ pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
 pub use balance::{BalanceAt, BalanceView, GetBalance};
+pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use grant::{GrantAnswer, GrantCredits};
-pub use history::{GetUsage, ListEntries, ListLots, Page, PageOf, TimeWindow};
+pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWindow};
+pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
@@ -63,12 +69,15 @@ pub struct Context {
 pub struct Desk {
     store: Store,
     policies: Policies,
+    lanes: Lanes,
 }
 
 impl Desk {
-    /// A desk over a store, deciding by these policies.
+    /// A desk over a store, deciding by these policies. Its lanes run on the present runtime until the last clone
+    /// of the desk is gone.
     #[must_use]
-    pub const fn new(store: Store, policies: Policies) -> Self {
-        Self { store, policies }
+    pub fn new(store: Store, policies: Policies) -> Self {
+        let lanes = Lanes::start(&store, &policies);
+        Self { store, policies, lanes }
     }
 }

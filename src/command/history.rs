@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Which part of a list is asked for. Pages are cut by the account's `seq`, which is dense and never changes: what
 /// is written meanwhile comes behind, so that no page shows an item twice or leaves one out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// The place after which it begins; 0 for the first page.
     pub after_seq: i64,
     /// Most items on it, 1 or more.
@@ -85,7 +85,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such account or purchase.
-    pub async fn list_lots(&self, query: ListLots, page: Page) -> Result<PageOf<Lot>, Error> {
+    pub async fn list_lots(&self, query: ListLots, page: PageRequest) -> Result<PageOf<Lot>, Error> {
         self.read(Paged { query, page }).await
     }
 
@@ -93,7 +93,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`Error::Refused`] when there is no such account.
-    pub async fn list_entries(&self, query: ListEntries, page: Page) -> Result<PageOf<Entry>, Error> {
+    pub async fn list_entries(&self, query: ListEntries, page: PageRequest) -> Result<PageOf<Entry>, Error> {
         self.read(Paged { query, page }).await
     }
 }
@@ -102,7 +102,8 @@ impl Reading for GetUsage {
     type Answer = Usage;
 
     async fn read(&self, tx: &mut Tx) -> Result<Usage, Error> {
-        if let Some(usage) = tx.find_usage(&self.account_id, &self.attempt).await? {
+        let usages = tx.list_usages(&[(&self.account_id, &self.attempt)]).await?;
+        if let Some((_, usage)) = usages.into_iter().next() {
             return Ok(usage);
         }
         tx.find_account(&self.account_id).await?.ok_or_else(account_not_found)?;
@@ -112,7 +113,7 @@ impl Reading for GetUsage {
 
 struct Paged<Q> {
     query: Q,
-    page: Page,
+    page: PageRequest,
 }
 
 impl Reading for Paged<ListLots> {
@@ -129,9 +130,10 @@ impl Reading for Paged<ListLots> {
         let span = self.page.span(account.head.seq);
         let grants = tx.list_grants(account_id, span, filter).await?;
         let PageOf { items: grants, next_after_seq } = self.page.cut(grants, |(seq, _)| *seq);
-        let lot_ids: Vec<LotId> = grants.iter().map(|(_, lot_id)| *lot_id).collect();
-        let mut items = tx.list_lots(account_id, &lot_ids).await?;
-        items.sort_by_key(|lot| lot_ids.iter().position(|lot_id| *lot_id == lot.lot_id));
+        let asked: Vec<_> = grants.iter().map(|(_, lot_id)| (account_id, *lot_id)).collect();
+        let lots = tx.list_lots_by_id(&asked).await?;
+        let mut items: Vec<Lot> = lots.into_iter().map(|(_, lot)| lot).collect();
+        items.sort_by_key(|lot| asked.iter().position(|(_, lot_id)| *lot_id == lot.lot_id));
         Ok(PageOf { items, next_after_seq })
     }
 }
@@ -177,7 +179,7 @@ async fn first_at(
     Ok(low)
 }
 
-impl Page {
+impl PageRequest {
     /// The places to look at, one item more than the page has: it tells whether there is another page.
     fn span(self, last_seq: i64) -> SeqSpan {
         let limit = i64::try_from(self.size).unwrap_or(i64::MAX).saturating_add(1);

@@ -1,7 +1,7 @@
 //! Pages of lists (AIP-158): their size, and the token that goes on where a page ended.
 
 use super::status;
-use crate::command::{ListEntries, ListLots, Page};
+use crate::command::{ListEntries, ListLots, PageRequest};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tonic::Status;
@@ -41,7 +41,7 @@ impl<'a> List<'a, ListEntries> {
 
 impl<A: Serialize> List<'_, A> {
     /// The page that a caller asks for. `page_size` may change from page to page, the other arguments may not.
-    pub(super) fn page(&self, page_size: i32, page_token: &str) -> Result<Page, Status> {
+    pub(super) fn page(&self, page_size: i32, page_token: &str) -> Result<PageRequest, Status> {
         let size = match page_size {
             0 => DEFAULT_SIZE,
             told => told.min(MAX_SIZE),
@@ -51,7 +51,7 @@ impl<A: Serialize> List<'_, A> {
             status::invalid(vec![status::Violation { field: "page_size".to_owned(), description }])
         })?;
         let after_seq = if page_token.is_empty() { Some(0) } else { self.read(page_token) };
-        Ok(Page { after_seq: after_seq.ok_or_else(status::invalid_page_token)?, size })
+        Ok(PageRequest { after_seq: after_seq.ok_or_else(status::invalid_page_token)?, size })
     }
 
     /// Where the next page begins, as the caller carries it; empty after the last page.
@@ -82,14 +82,14 @@ impl<A: Serialize> List<'_, A> {
 
 #[cfg(test)]
 mod tests {
-    use super::{List, Page};
+    use super::{List, PageRequest};
 
     const LIST: List<'_, &str> = List { method: "ListEntries", arguments: &"ada" };
 
     #[test]
     fn a_token_leads_to_its_place() {
         let token = LIST.token(Some(1_234));
-        assert_eq!(LIST.page(10, &token).unwrap(), Page { after_seq: 1_234, size: 10 });
+        assert_eq!(LIST.page(10, &token).unwrap(), PageRequest { after_seq: 1_234, size: 10 });
         assert_eq!(LIST.token(None), "");
     }
 

@@ -1,7 +1,7 @@
 //! Questions about what happened in an account.
 
 use super::fields::Fields;
-use crate::command::{GetUsage, ListEntries, ListLots, Page, TimeWindow};
+use crate::command::{GetUsage, ListEntries, ListLots, PageRequest, TimeWindow};
 use crate::domain::entry::EntryCause;
 use crate::domain::ids::{ChargebackId, IncidentId, LotId, PurchaseId, RefundId, RefundRequestId};
 use crate::grpc::page::List;
@@ -23,7 +23,7 @@ pub(in crate::grpc) fn get_usage(
 pub(in crate::grpc) fn list_lots(
     request: v1::ListLotsRequest,
     now: DateTime<Utc>,
-) -> Result<(ListLots, Page), Status> {
+) -> Result<(ListLots, PageRequest), Status> {
     let v1::ListLotsRequest { account_id, page_size, page_token, purchase, open_only } = request;
     let mut fields = Fields::at(now);
     let account_id = fields.id("account_id", account_id);
@@ -41,7 +41,7 @@ pub(in crate::grpc) fn list_lots(
 pub(in crate::grpc) fn list_entries(
     request: v1::ListEntriesRequest,
     now: DateTime<Utc>,
-) -> Result<(ListEntries, Page), Status> {
+) -> Result<(ListEntries, PageRequest), Status> {
     let v1::ListEntriesRequest { account_id, page_size, page_token, window, lot_id, cause } = request;
     let mut fields = Fields::at(now);
     let account_id = fields.id("account_id", account_id);
