@@ -12,13 +12,16 @@ mod purchase;
 mod refund_request;
 mod refund_result;
 mod refusal;
+mod rehearsal;
 mod remedy;
 mod run;
 mod session;
+mod sweep;
 
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use rehearsal::Rehearsals;
 
 // What the wire shows of a decision.
 pub use crate::policy::{
@@ -40,6 +43,7 @@ pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
 pub use run::{Answered, Call, Mutation};
+pub use sweep::Swept;
 
 /// Who calls, when, and in which trace.
 #[derive(Debug, Clone)]
@@ -57,12 +61,13 @@ pub struct Context {
 pub struct Desk {
     store: Store,
     policies: Policies,
+    rehearsals: Rehearsals,
 }
 
 impl Desk {
     /// A desk over a store, deciding by these policies.
     #[must_use]
-    pub const fn new(store: Store, policies: Policies) -> Self {
-        Self { store, policies }
+    pub fn new(store: Store, policies: Policies) -> Self {
+        Self { store, policies, rehearsals: Rehearsals::default() }
     }
 }

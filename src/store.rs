@@ -18,6 +18,7 @@ mod read;
 mod refund;
 mod request;
 mod restriction;
+mod sweep;
 mod transact;
 mod usage;
 

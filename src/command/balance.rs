@@ -45,7 +45,9 @@ impl Desk {
     pub async fn get_balance(&self, context: &Context, query: GetBalance) -> Result<BalanceView, Error> {
         let now = context.clock.now();
         let grace = grace(self.policies.in_force(now));
+        let account_id = query.account_id.clone();
         let (lots, account) = self.read(OpenLots(query)).await?;
+        self.rehearsals.note(context.clock, &account_id);
         let book = Book::open(lots, now, grace);
         let balance = BalanceAt { balance: book.balance()?, last_seq: account.head.seq, as_of: now };
         Ok(BalanceView { balance, lots: book.lots().to_vec() })

@@ -55,6 +55,7 @@ impl Desk {
         context: Context,
         call: Call<M>,
     ) -> Result<Answered<M::Answer>, Error> {
+        self.rehearsals.note(context.clock, &call.account_id);
         let run = Run { desk: self.clone(), context, call };
         // The inner result is a refusal that was committed with its key.
         self.store.transact(run).await?

@@ -5,3 +5,5 @@
 
 mod service;
 mod smoke;
+mod sweep;
+mod sweep_race;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::Policies;
+use makegood::command::{Desk, Policies};
 use makegood::config;
 use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
@@ -364,5 +364,19 @@ pub(crate) fn refund_result(
         provider_refund_id: String::new(),
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
+    }
+}
+
+impl Service {
+    /// Another replica's desk over the same database, with connections of its own.
+    pub(crate) async fn desk(&self) -> Desk {
+        let limits = Limits { max_connections: 4, ..Limits::default() };
+        let store = Store::connect(&self.url, limits).await.unwrap();
+        Desk::new(store, Policies::parse(SHIPPED).unwrap())
+    }
+
+    /// Sweeps by itself from now on, as a served process does.
+    pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
+        Self { running: self.running.sweeping_every(interval), ..self }
     }
 }
