@@ -48,32 +48,42 @@ async fn cluster() -> &'static Cluster {
 pub(crate) struct Service {
     running: Running,
     channel: Channel,
+    endpoint: String,
     url: String,
 }
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::start_with(SHIPPED).await
+    }
+
+    /// A service that decides by another policy document.
+    pub(crate) async fn start_with(policy: &str) -> Self {
         let cluster = cluster().await;
         let name = format!("test_{}", new_id(Clock::system().now()).simple());
         cluster.clone_database(&name, TEMPLATE).await.unwrap();
         let url = cluster.url(&name);
         let limits = Limits { max_connections: 8, ..Limits::default() };
         let store = Store::connect(&url, limits).await.unwrap();
-        let policies = Policies::parse(SHIPPED).unwrap();
+        let policies = Policies::parse(policy).unwrap();
         policies.publish(&store, Clock::system()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
             server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
         let endpoint = format!("http://{}", running.local_addr());
-        let channel = Channel::from_shared(endpoint).unwrap().connect().await.unwrap();
-        Self { running, channel, url }
+        let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
+        Self { running, channel, endpoint, url }
     }
 
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
         drop(self.channel);
         self.running.stop(Duration::from_secs(5)).await.unwrap();
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     pub(crate) fn channel(&self) -> Channel {
