@@ -247,10 +247,12 @@ pub(crate) fn fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) ->
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn usd(minor_units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "USD".to_owned(), minor_units })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn by_payment(payment_id: &str) -> Option<v1::PurchaseReference> {
     use v1::purchase_reference::Reference;
     let payment = v1::Payment { provider: "stripe".to_owned(), payment_id: payment_id.to_owned() };
