@@ -46,10 +46,10 @@ async fn cluster() -> &'static Cluster {
 
 /// A running service with a database of its own.
 pub(crate) struct Service {
-    running: Running,
-    channel: Channel,
+    pub(crate) running: Running,
+    pub(crate) channel: Channel,
     endpoint: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Service {
@@ -368,12 +368,13 @@ pub(crate) fn refund_result(
     at: &str,
 ) -> v1::RecordRefundResultRequest {
     let failed = result == v1::RefundResult::Failed;
+    let succeeded = result == v1::RefundResult::Succeeded;
     v1::RecordRefundResultRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),
         refund_id: refund_id.to_owned(),
         result: result.into(),
-        provider_refund_id: String::new(),
+        provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
     }
