@@ -2,11 +2,14 @@
 
 mod attempt;
 mod balance;
+mod batch;
 mod case;
 mod chargeback;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod lane;
+mod page;
 mod policies;
 mod purchase;
 mod refund_request;
@@ -21,6 +24,7 @@ mod sweep;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use lane::Lanes;
 use rehearsal::Rehearsals;
 
 // What the wire shows of a decision.
@@ -33,10 +37,12 @@ pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
 pub use balance::{BalanceAt, BalanceView, GetBalance};
+pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
@@ -61,13 +67,16 @@ pub struct Context {
 pub struct Desk {
     store: Store,
     policies: Policies,
+    lanes: Lanes,
     rehearsals: Rehearsals,
 }
 
 impl Desk {
-    /// A desk over a store, deciding by these policies.
+    /// A desk over a store, deciding by these policies. Its lanes run on the present runtime until the last clone
+    /// of the desk is gone.
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
-        Self { store, policies, rehearsals: Rehearsals::default() }
+        let lanes = Lanes::start(&store, &policies);
+        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
     }
 }

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 /// Who the entries say did it.
 const SWEEPER: &str = "system:sweeper";
 
-/// Most holds given back in one transaction: workers of the account wait for it, and each hold is a few statements.
+/// Most holds given back in one transaction: workers of the account wait for it.
 const HOLDS_PER_TRANSACTION: u32 = 25;
 
 /// Most accounts read at once.
@@ -144,17 +144,16 @@ impl Work for SweepAccount {
 /// Ends what is over by the session's instant.
 async fn settle(session: &mut Session<'_>) -> Result<Done, Error> {
     let (account_id, now) = (session.account_id, session.now);
-    let mut usages = Vec::new();
-    for attempt in session.tx.list_overdue_attempts(account_id, now, HOLDS_PER_TRANSACTION).await? {
-        usages.extend(session.tx.find_usage(account_id, &attempt).await?);
-    }
-    let allocations = usages.iter().flat_map(|usage| &usage.allocations);
+    let attempts = session.tx.list_overdue_attempts(account_id, now, HOLDS_PER_TRANSACTION).await?;
+    let attempts: Vec<_> = attempts.iter().map(|attempt| (account_id, attempt)).collect();
+    let usages = session.tx.list_usages(&attempts).await?;
+    let allocations = usages.iter().flat_map(|(_, usage)| &usage.allocations);
     let lot_ids: Vec<LotId> = allocations.map(|allocation| allocation.lot_id).collect();
     let is_suspended = session.standing().await?.has(RestrictionKind::Suspended);
     let mut book = session.book(&lot_ids).await?;
     // Holds first: credits that come back to a lot that ran out have a grace, what else lay there has none.
     let mut ended = Vec::new();
-    for mut usage in usages {
+    for (_, mut usage) in usages {
         if book.expire_hold(&mut usage)? {
             ended.push(usage);
         }
@@ -165,8 +164,6 @@ async fn settle(session: &mut Session<'_>) -> Result<Done, Error> {
         return Ok(Done { holds: 0, lots: 0 });
     }
     session.record(book.close()).await?;
-    for usage in &ended {
-        session.tx.update_usage(account_id, usage).await?;
-    }
+    session.keep_usages(&ended).await?;
     Ok(Done { holds: ended.len(), lots })
 }
