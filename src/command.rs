@@ -7,12 +7,14 @@ mod chargeback;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod incident;
 mod policies;
 mod purchase;
 mod refund_request;
 mod refund_result;
 mod refusal;
 mod remedy;
+mod restoration;
 mod run;
 mod session;
 
@@ -34,11 +36,13 @@ pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use incident::{DeclareIncident, IncidentFilter, ResolveIncident};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
+pub use restoration::{RestorationView, RestoreIncident};
 pub use run::{Answered, Call, Mutation};
 
 /// Who calls, when, and in which trace.

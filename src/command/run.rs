@@ -111,22 +111,18 @@ impl<M: Mutation> Work for Run<M> {
 }
 
 /// The digest of what is asked, independent of how the wire happened to encode it.
-fn fingerprint<M: Mutation>(method: &str, mutation: &M) -> Result<String, Error> {
+pub(super) fn fingerprint(method: &str, mutation: &impl Serialize) -> Result<String, Error> {
     let body = serde_json::to_vec(mutation).map_err(|_| Error::Broken("a command has no canonical form"))?;
     let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(body).finalize();
     Ok(format!("{FINGERPRINT_VERSION}:{}", hex::encode(digest)))
 }
 
-fn replay<A: DeserializeOwned>(
+pub(super) fn replay<A: DeserializeOwned>(
     stored: &StoredAnswer,
     fingerprint: &str,
 ) -> Result<Result<Answered<A>, Error>, Error> {
     if stored.fingerprint != fingerprint {
-        return Err(Refusal::new(
-            Reason::IdempotencyKeyReused,
-            "this `request_id` was used before for another request; use a new one",
-        )
-        .into());
+        return Err(reused());
     }
     let unreadable = |_| Error::Broken("a stored answer cannot be read");
     if stored.refused {
@@ -137,7 +133,7 @@ fn replay<A: DeserializeOwned>(
     Ok(Ok(Answered { answer, replayed: true }))
 }
 
-fn to_store<A: Serialize>(
+pub(super) fn to_store<A: Serialize>(
     output: &Result<Answered<A>, Error>,
     fingerprint: String,
 ) -> Result<StoredAnswer, Error> {
@@ -173,6 +169,15 @@ impl Desk {
     pub(super) async fn read<R: Reading>(&self, reading: R) -> Result<R::Answer, Error> {
         self.store.read(ReadOnly(reading)).await
     }
+}
+
+/// The same error for every request id that was used before for something else.
+pub(super) fn reused() -> Error {
+    Refusal::new(
+        Reason::IdempotencyKeyReused,
+        "this `request_id` was used before for another request; use a new one",
+    )
+    .into()
 }
 
 /// The same error for every read of an account that is not there.

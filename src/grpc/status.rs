@@ -127,7 +127,8 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::PurchaseNotFound
         | Reason::UsageNotFound
         | Reason::RefundRequestNotFound
-        | Reason::RefundNotFound => Code::NotFound,
+        | Reason::RefundNotFound
+        | Reason::IncidentNotFound => Code::NotFound,
         Reason::InsufficientCredits
         | Reason::AccountSuspended
         | Reason::AccountTerminated
@@ -137,6 +138,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::PurchaseRefunded
         | Reason::DeliveryExceedsPurchase
         | Reason::RefundStageConflict
+        | Reason::IncidentStageConflict
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
         Reason::UsageAlreadyExists | Reason::PurchaseMismatch | Reason::DeliveryConflict => {
             Code::AlreadyExists
