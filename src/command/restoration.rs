@@ -193,11 +193,7 @@ impl Work for Step {
 }
 
 /// Gives back what an attempt was charged; `None` when there is nothing to give back.
-fn make_good(
-    book: &mut Book,
-    usage: &mut Usage,
-    incident_id: IncidentId,
-) -> Result<Option<Credits>, Error> {
+fn make_good(book: &mut Book, usage: &mut Usage, incident_id: IncidentId) -> Result<Option<Credits>, Error> {
     if usage.stage != UsageStage::Captured || usage.charged()?.is_zero() {
         return Ok(None);
     }

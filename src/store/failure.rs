@@ -9,7 +9,6 @@ use crate::domain::ids::{AccountId, Attempt, IncidentId, LotId};
 use crate::domain::usage::{Allocation, Failure, Usage, UsageStage};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// Most usages that one statement loads: with their allocations a few hundred kilobytes.
 pub const MAX_FAILURES: i64 = 500;

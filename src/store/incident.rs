@@ -59,7 +59,8 @@ impl Row {
             (IncidentStage::Restored, Some(ending), Some(at)) => IncidentLife::Restored(ending, at),
             _ => return Err(place.corrupt("stage")),
         };
-        let accounts = self.accounts.into_iter().map(|id| place.id("accounts", id)).collect::<Result<_, _>>()?;
+        let accounts =
+            self.accounts.into_iter().map(|id| place.id("accounts", id)).collect::<Result<_, _>>()?;
         let causes = self.causes.into_iter().map(|id| place.id("causes", id)).collect::<Result<_, _>>()?;
         Ok(Incident {
             incident_id: IncidentId(self.incident_id),

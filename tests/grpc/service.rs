@@ -8,6 +8,7 @@ use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
+use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
 use makegood::store::{self, Limits, Store};
@@ -364,5 +365,11 @@ pub(crate) fn refund_result(
         provider_refund_id: String::new(),
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
+    }
+}
+
+impl Service {
+    pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {
+        IncidentServiceClient::new(self.channel())
     }
 }
