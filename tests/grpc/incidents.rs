@@ -109,7 +109,8 @@ async fn an_incident_that_is_declared_many_times_at_once_is_one() {
 async fn every_field_of_an_incident_that_cannot_be_is_named() {
     let service = Service::start().await;
     let mut incidents = service.incidents();
-    let backwards = v1::DeclareIncidentRequest { end_time: Some(timestamp("2025-03-05T11:00:00Z")), ..incident(None) };
+    let backwards =
+        v1::DeclareIncidentRequest { end_time: Some(timestamp("2025-03-05T11:00:00Z")), ..incident(None) };
     assert_eq!(fields(incidents.declare_incident(when(EVENING, backwards)).await), ["end_time"]);
     let wrong = v1::DeclareIncidentRequest {
         request_id: "7".to_owned(),
@@ -119,7 +120,8 @@ async fn every_field_of_an_incident_that_cannot_be_is_named() {
         scope: Some(v1::IncidentScope { account_ids: vec![String::new()], causes: vec!["x".repeat(65)] }),
         reason: "x".repeat(1_001),
     };
-    let all = ["request_id", "title", "start_time", "end_time", "scope.account_ids", "scope.causes", "reason"];
+    let all =
+        ["request_id", "title", "start_time", "end_time", "scope.account_ids", "scope.causes", "reason"];
     assert_eq!(fields(incidents.declare_incident(when(EVENING, wrong)).await), all);
     let many = v1::IncidentScope { account_ids: vec!["ada".to_owned(); 1_001], causes: Vec::new() };
     let many = v1::DeclareIncidentRequest { scope: Some(many), ..incident(None) };
@@ -187,7 +189,10 @@ async fn incidents_are_found_by_stage_time_and_account() {
         ids
     };
     let by = v1::ListIncidentsRequest::default;
-    assert_eq!(find(v1::ListIncidentsRequest { stages: vec![Stage::Open.into()], ..by() }).await, [open.clone()]);
+    assert_eq!(
+        find(v1::ListIncidentsRequest { stages: vec![Stage::Open.into()], ..by() }).await,
+        [open.clone()]
+    );
     let window = v1::TimeWindow { start_time: Some(timestamp("2025-03-05T14:00:01Z")), end_time: None };
     assert_eq!(find(v1::ListIncidentsRequest { window: Some(window), ..by() }).await, [open.clone()]);
     let window = v1::TimeWindow { start_time: None, end_time: Some(timestamp(NOON)) };
@@ -223,12 +228,8 @@ async fn credits_lost_in_an_incident_declared_afterwards_come_back_with_the_requ
 async fn both_ends_of_the_window_are_inside() {
     let service = Service::start().await;
     service.bought("ada", "pay-1", "2025-03-05T11:00:00Z").await;
-    let failures = [
-        ("2025-03-05T11:59:59.999999Z", 1),
-        (NOON, 2),
-        (TWO, 4),
-        ("2025-03-05T14:00:00.000001Z", 8),
-    ];
+    let failures =
+        [("2025-03-05T11:59:59.999999Z", 1), (NOON, 2), (TWO, 4), ("2025-03-05T14:00:00.000001Z", 8)];
     for (at, credits) in failures {
         service.used("ada", at, credits, "2025-03-05T11:00:00Z").await;
         service.failed("ada", at, "mystery", at).await;
@@ -276,7 +277,11 @@ async fn an_incident_is_an_outage_for_whom_it_concerns() {
     service.incidents().resolve_incident(when(EVENING, end)).await.unwrap();
     assert_eq!(row("ada", "pay-a", long).await, "25");
     let scope = Some(v1::IncidentScope { account_ids: vec!["bob".to_owned()], causes: Vec::new() });
-    let over = v1::DeclareIncidentRequest { scope, end_time: Some(timestamp("2025-03-08T12:00:00Z")), ..incident(None) };
+    let over = v1::DeclareIncidentRequest {
+        scope,
+        end_time: Some(timestamp("2025-03-08T12:00:00Z")),
+        ..incident(None)
+    };
     service.incidents().declare_incident(when(long, over)).await.unwrap();
     assert_eq!(row("bob", "pay-b", long).await, "24");
     service.stop().await;

@@ -34,8 +34,9 @@ async fn to_the_end(response: Response<Streaming<Progress>>) -> Progress {
 
 /// Seen, restored and skipped attempts, restored credits, accounts.
 fn figures(progress: &Progress) -> (i64, i64, i64, i64, i64) {
-    let Progress { attempts_seen, attempts_restored, attempts_skipped, credits_restored, accounts_seen, .. } =
-        progress;
+    let Progress {
+        attempts_seen, attempts_restored, attempts_skipped, credits_restored, accounts_seen, ..
+    } = progress;
     (*attempts_seen, *attempts_restored, *attempts_skipped, *credits_restored, *accounts_seen)
 }
 
@@ -93,7 +94,10 @@ async fn everything_that_failed_in_an_incident_goes_back_once() {
     let last = last.unwrap();
     assert_eq!((last.done, figures(&last)), (true, (5, 4, 1, 70, 3)));
     let restored = last.incident.unwrap();
-    assert_eq!((restored.stage(), restored.restored_attempts, restored.restored_credits), (Stage::Restored, 4, 70));
+    assert_eq!(
+        (restored.stage(), restored.restored_attempts, restored.restored_credits),
+        (Stage::Restored, 4, 70)
+    );
     assert_eq!(service.balance("ada", EVENING).await, (90, 0, 0));
     assert_eq!(service.balance("bob", EVENING).await, (100, 0, 0));
     assert_eq!(service.balance("eve", EVENING).await, (93, 0, 0));
@@ -120,7 +124,10 @@ async fn an_incident_that_goes_on_is_made_good_so_far_and_again_when_it_is_over(
     let second = service.restored(restoration(&declared.incident_id)).await;
     assert_eq!(figures(&second), (2, 1, 1, 20, 2));
     let incident = second.incident.unwrap();
-    assert_eq!((incident.stage(), incident.restored_attempts, incident.restored_credits), (Stage::Restored, 2, 30));
+    assert_eq!(
+        (incident.stage(), incident.restored_attempts, incident.restored_credits),
+        (Stage::Restored, 2, 30)
+    );
     service.stop().await;
 }
 
@@ -195,7 +202,8 @@ async fn two_runs_at_once_have_one_effect_per_attempt() {
     let declared = service.declared(incident(Some(TWO))).await;
     // Two runs, and two streams of a third.
     let shared = restoration(&declared.incident_id);
-    let requests = [restoration(&declared.incident_id), restoration(&declared.incident_id), shared.clone(), shared];
+    let requests =
+        [restoration(&declared.incident_id), restoration(&declared.incident_id), shared.clone(), shared];
     let runs: Vec<_> = requests
         .map(|request| {
             let mut incidents = service.incidents();
@@ -214,7 +222,10 @@ async fn two_runs_at_once_have_one_effect_per_attempt() {
     }
     let page = service.incidents().list_incidents(v1::ListIncidentsRequest::default()).await.unwrap();
     let incident = page.into_inner().incidents.remove(0);
-    assert_eq!((incident.stage(), incident.restored_attempts, incident.restored_credits), (Stage::Restored, 24, 240));
+    assert_eq!(
+        (incident.stage(), incident.restored_attempts, incident.restored_credits),
+        (Stage::Restored, 24, 240)
+    );
     service.stop().await;
 }
 
@@ -262,8 +273,7 @@ async fn cut_into(service: &Service, attempts: i32) {
 async fn with_many_failures(attempts: i32) -> Service {
     let service = Service::start().await;
     let credits = i64::from(attempts);
-    let purchase =
-        v1::RecordPurchaseRequest { credits, ..crate::service::purchase("ada", "pay-ada", NOON) };
+    let purchase = v1::RecordPurchaseRequest { credits, ..crate::service::purchase("ada", "pay-ada", NOON) };
     service.credits().record_purchase(when(NOON, purchase)).await.unwrap();
     service.deliver("ada", "pay-ada", credits, NOON).await;
     service.used("ada", "whole", credits, NOON).await;
