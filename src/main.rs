@@ -1,7 +1,7 @@
 //! The `makegood` binary: reads the settings and does what was asked.
 
 use makegood::config::{self, Command};
-use makegood::serve;
+use makegood::{demo, serve};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -9,7 +9,7 @@ async fn main() -> ExitCode {
     let done = match config::load() {
         Command::Serve(settings) => serve::serve(*settings).await,
         Command::Migrate(settings) => serve::migrate(settings).await,
-        Command::Demo(_) => Ok(()),
+        Command::Demo(settings) => demo::run(&settings).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

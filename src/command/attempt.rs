@@ -219,7 +219,7 @@ impl Mutation for RestoreCredits {
             session.tx.insert_failure_text(session.account_id, &self.attempt, &self.error_message).await?;
         }
         let fault = usage.failure.as_ref().map_or(Fault::Undetermined, |failure| failure.fault);
-        let rule = session.policy().fault_rule(fault);
+        let rule = session.policy().report_rule(report.outcome);
         Ok(RestoreAnswer {
             outcome: report.outcome,
             fault,

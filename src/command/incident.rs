@@ -1,22 +1,18 @@
 //! Declared errors of ours: told of, ended, listed (§2.2). They are no account's, so they have a path of their own
 //! beside [`super::run`]: no account is locked, and request ids count under no account.
 
-use super::run::{Answered, Reading, fingerprint, replay, reused, to_store};
+use super::run::{Answered, Reading, fingerprint, replay, to_store};
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::clock::new_id;
 use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, IncidentId, RequestId};
 use crate::domain::incident::{CannotResolve, Ending, Incident, IncidentLife, IncidentScope};
-use crate::store::constraint::Meaning;
-use crate::store::{self, Key, Store, Tx, Work};
+use crate::store::{Key, Tx, Work};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::future::Future;
 
 pub use crate::store::IncidentFilter;
-
-/// Most times a call is run: it meets itself once, when it is sent twice in the same moment.
-const MAX_RUNS: u32 = 3;
 
 /// Says that something was, or is, broken on our side.
 #[derive(Debug, Clone, Serialize)]
@@ -120,7 +116,7 @@ pub(super) fn incident_not_found() -> Error {
     Refusal::new(Reason::IncidentNotFound, "there is no such incident").into()
 }
 
-#[derive(Clone)]
+/// Sent twice in the same moment, the second writes its key in vain, and its next run finds the first one's answer.
 struct Run<C> {
     context: Context,
     request_id: RequestId,
@@ -156,22 +152,6 @@ impl<C: Change> Work for Run<C> {
     }
 }
 
-/// Runs work that may meet itself: whoever writes its key second starts again, and finds what the first one did.
-pub(super) async fn run_alone<W: Work<Error = Error> + Clone>(
-    store: &Store,
-    work: W,
-) -> Result<W::Output, Error> {
-    let mut run: u32 = 1;
-    loop {
-        match store.transact(work.clone()).await {
-            Err(Error::Store(store::Error::Refused(Meaning::Exists))) if run < MAX_RUNS => {}
-            Err(Error::Store(store::Error::Refused(Meaning::Exists))) => return Err(reused()),
-            answer => return answer,
-        }
-        run = run.saturating_add(1);
-    }
-}
-
 impl Desk {
     /// Declares an incident, once for each request id.
     ///
@@ -183,7 +163,7 @@ impl Desk {
         request_id: RequestId,
         change: DeclareIncident,
     ) -> Result<Answered<Incident>, Error> {
-        run_alone(&self.store, Run { context, request_id, change }).await?
+        self.store.transact(Run { context, request_id, change }).await?
     }
 
     /// Ends an incident.
@@ -197,7 +177,7 @@ impl Desk {
         request_id: RequestId,
         change: ResolveIncident,
     ) -> Result<Answered<Incident>, Error> {
-        run_alone(&self.store, Run { context, request_id, change }).await?
+        self.store.transact(Run { context, request_id, change }).await?
     }
 
     /// Lists incidents, the latest start first, then by id.

@@ -3,7 +3,7 @@
 //! How far it is lies in the database and moves in the transaction that gives the credits back. So it can be broken
 //! off anywhere and taken up by anybody, and two that work on it at once share the work.
 
-use super::incident::{incident_not_found, run_alone};
+use super::incident::incident_not_found;
 use super::remedy::lots_of;
 use super::run::{Answered, Reading, account_not_found, reused};
 use super::session::Session;
@@ -46,7 +46,7 @@ impl Desk {
         request_id: RequestId,
         order: RestoreIncident,
     ) -> Result<Answered<RestorationView>, Error> {
-        run_alone(&self.store, Begin { context, request_id, order }).await
+        self.store.transact(Begin { context, request_id, order }).await
     }
 
     /// Makes good the next attempts, all of one account and in one transaction, and says how far the run is. With
@@ -76,7 +76,6 @@ impl Desk {
     }
 }
 
-#[derive(Clone)]
 struct Begin {
     context: Context,
     request_id: RequestId,

@@ -93,6 +93,11 @@ impl<M: Mutation> Work for Run<M> {
         }
         let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now);
         let outcome = mutation.apply(&mut session).await;
+        if let Err(error @ (Error::Store(_) | Error::Broken(_))) = outcome {
+            // A transaction that the database has given up takes no further statement, and the error of a
+            // statement more would hide the one that says whether to run again.
+            return Err(error);
+        }
         let wrote = session.finish().await?;
         let output = match outcome {
             Ok(answer) => Ok(Answered { answer, replayed: false }),

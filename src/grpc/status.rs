@@ -39,6 +39,12 @@ pub(super) fn invalid(violations: Vec<Violation>) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+/// A caller who cannot be told from others.
+pub(super) fn unauthenticated() -> Status {
+    let message = "no authentication is configured, so nobody can be recognised";
+    Status::with_error_details(Code::Unauthenticated, message, info("UNAUTHENTICATED", &[]))
+}
+
 /// A test clock on a server that is not in development mode.
 pub(super) fn test_clock_forbidden() -> Status {
     let details = info("TEST_CLOCK_FORBIDDEN", &[]);

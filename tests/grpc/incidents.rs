@@ -194,7 +194,7 @@ async fn incidents_are_found_by_stage_time_and_account() {
         [open.clone()]
     );
     let window = v1::TimeWindow { start_time: Some(timestamp("2025-03-05T14:00:01Z")), end_time: None };
-    assert_eq!(find(v1::ListIncidentsRequest { window: Some(window), ..by() }).await, [open.clone()]);
+    assert_eq!(find(v1::ListIncidentsRequest { window: Some(window), ..by() }).await, [open.as_str()]);
     let window = v1::TimeWindow { start_time: None, end_time: Some(timestamp(NOON)) };
     assert!(find(v1::ListIncidentsRequest { window: Some(window), ..by() }).await.is_empty());
     let of = |account_id: &str| v1::ListIncidentsRequest { account_id: account_id.to_owned(), ..by() };
