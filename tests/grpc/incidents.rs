@@ -3,6 +3,7 @@
 use crate::service::{Service, evaluate, fields, is_replayed, later, reason, request_id, timestamp, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
+use sqlx::Connection;
 use tonic::Code;
 use v1::{Claim, IncidentStage as Stage, Outcome};
 
@@ -191,7 +192,7 @@ async fn incidents_are_found_by_stage_time_and_account() {
     let by = v1::ListIncidentsRequest::default;
     assert_eq!(
         find(v1::ListIncidentsRequest { stages: vec![Stage::Open.into()], ..by() }).await,
-        [open.clone()]
+        [open.as_str()]
     );
     let window = v1::TimeWindow { start_time: Some(timestamp("2025-03-05T14:00:01Z")), end_time: None };
     assert_eq!(find(v1::ListIncidentsRequest { window: Some(window), ..by() }).await, [open.as_str()]);
@@ -300,5 +301,35 @@ async fn a_long_outage_gives_back_what_it_took_and_refunds_the_unused_rest() {
     let refund = answer.refund_request.unwrap().refunds.remove(0);
     assert_eq!((refund.amount.unwrap().minor_units, refund.credits), (799, 80));
     assert_eq!(service.balance("ada", "2025-03-09T12:00:00Z").await, (0, 0, 0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_decision_waits_for_an_incident_that_is_being_declared() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    service.used("ada", "job-1", 30, NOON).await;
+    service.failed("ada", "job-1", "mystery", ONE).await;
+    let mut database = service.database().await;
+    let mut declaring = database.begin().await.unwrap();
+    let statement = "INSERT INTO incident (incident_id, title, stage, started_at, accounts, causes, reason,
+            declared_by, declared_at)
+         VALUES (gen_random_uuid(), 'down', 'open', '2025-03-05T12:00:00Z', '{}', '{}', 'power cut', 'lee', now())";
+    sqlx::query(statement).execute(&mut *declaring).await.unwrap();
+    let mut refunds = service.refunds();
+    let request = evaluate("ada", "pay-1", Claim::TechnicalIssue);
+    let claim = tokio::spawn(async move { refunds.evaluate_request(when(EVENING, request)).await });
+    let mut observer = service.database().await;
+    let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'incident'::regclass
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    while !claim.is_finished() {
+        if sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut observer).await.unwrap() {
+            break;
+        }
+    }
+    declaring.commit().await.unwrap();
+    let decision = claim.await.unwrap().unwrap().into_inner().decision.unwrap();
+    assert_eq!(decision.row, "22");
+    assert_eq!(service.balance("ada", EVENING).await, (100, 0, 0));
     service.stop().await;
 }
