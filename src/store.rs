@@ -4,6 +4,8 @@
 //! `FOR NO KEY UPDATE`, `list_` a bounded list, `insert_` and `append_` and `update_` nothing.
 
 mod account;
+mod balance;
+mod batch;
 mod case_file;
 mod chargeback;
 mod connect;
@@ -25,11 +27,11 @@ mod transact;
 mod usage;
 
 pub use account::AccountRow;
+pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
 pub use connect::{Limits, Store, migrate};
 pub use error::Error;
-pub use failure::MAX_FAILURES;
 pub use incident::IncidentFilter;
 pub use key::{ExternalKind, Key, StoredAnswer};
 pub use policy_version::PolicyVersionRow;

@@ -138,7 +138,7 @@ impl<C: Change> Work for Run<C> {
         };
         let fingerprint = fingerprint(C::METHOD, change)?;
         if let Some(stored) = tx.find_answer(key).await? {
-            return replay(&stored, &fingerprint);
+            return Ok(replay(&stored, &fingerprint));
         }
         let output = match change.apply(tx, context).await {
             Ok(answer) => Ok(Answered { answer, replayed: false }),

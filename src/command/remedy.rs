@@ -53,16 +53,17 @@ async fn restore_failed(
     let mut restored = Credits::ZERO;
     loop {
         // Those given back are not listed again.
-        let mut usages = session.tx.list_failed_usages(account_id).await?;
-        if usages.is_empty() {
+        let attempts = session.tx.list_failed_attempts(account_id).await?;
+        if attempts.is_empty() {
             break;
         }
+        let mut usages = session.list_usages(&attempts).await?;
         let mut book = session.book(&lots_of(&usages)).await?;
         for usage in &mut usages {
             restored = restored.plus(book.restore(usage, &cause)?)?;
         }
         session.record(book.close()).await?;
-        session.tx.update_restored_usages(account_id, &usages).await?;
+        session.keep_usages(&usages).await?;
     }
     if restored != grant.credits {
         return Err(DISAGREE);

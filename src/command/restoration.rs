@@ -170,7 +170,8 @@ impl Work for Step {
         let now = context.clock.now().max(account.last_at);
         let mut session = Session::open(tx, desk, context, account_id, account, now);
         let after = restoration.last_attempt_of(account_id);
-        let failures = session.tx.list_failures_of_incident(account_id, *incident_id, after).await?;
+        let attempts = session.tx.list_failures_of_incident(account_id, *incident_id, after).await?;
+        let failures = session.list_usages(&attempts).await?;
         let mut book = session.book(&lots_of(&failures)).await?;
         let mut restored = Vec::new();
         for mut usage in failures {
@@ -183,7 +184,7 @@ impl Work for Step {
         }
         if !restored.is_empty() {
             session.record(book.close()).await?;
-            session.tx.update_restored_usages(account_id, &restored).await?;
+            session.keep_usages(&restored).await?;
         }
         session.tx.update_restoration(&restoration).await?;
         session.finish().await?;

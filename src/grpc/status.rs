@@ -82,6 +82,13 @@ pub(super) fn from(error: Error) -> Status {
     use crate::command::StoreFailure;
     match error {
         Error::Refused { refusal, replayed } => refused(refusal, replayed),
+        Error::Overloaded => {
+            let mut details = info("OVERLOADED", &[]);
+            details.set_retry_info(Some(RETRY_AFTER));
+            let message =
+                "more is asked than can be done now; nothing was begun, send the same request again";
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        }
         Error::Broken(what) => {
             tracing::error!(what, "a call broke one of our own rules");
             internal()

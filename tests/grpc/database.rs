@@ -16,7 +16,8 @@ const NOON: &str = "2025-03-03T12:00:00Z";
 
 /// The constraint that refuses a statement.
 async fn refused_by(database: &mut PgConnection, statement: &'static str) -> String {
-    let error = sqlx::query(statement).execute(database).await.unwrap_err();
+    let outcome = sqlx::query(statement).execute(database).await;
+    let Err(error) = outcome else { return format!("nobody: {outcome:?}") };
     let sqlx::Error::Database(error) = error else { return error.to_string() };
     error.constraint().map_or_else(|| error.message().to_owned(), str::to_owned)
 }
@@ -24,9 +25,10 @@ async fn refused_by(database: &mut PgConnection, statement: &'static str) -> Str
 /// An account with a purchase, a charged attempt, a refund and a dispute.
 async fn busy() -> Service {
     let service = Service::start().await;
-    for payment_id in ["pay-1", "pay-2", "pay-3"] {
-        service.bought("ada", payment_id, NOON).await;
-    }
+    // Bought one after the other, so that the attempt burns the first and leaves the others untouched.
+    service.bought("ada", "pay-1", "2025-03-03T11:59:58Z").await;
+    service.bought("ada", "pay-2", "2025-03-03T11:59:59Z").await;
+    service.bought("ada", "pay-3", NOON).await;
     service.used("ada", "job-1", 30, NOON).await;
     service.claim("ada", "pay-2", Claim::DuplicatePurchase, NOON).await;
     service.dispute("pay-3", "dp-1", Event::Opened, NOON).await;
