@@ -101,12 +101,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The usage of an attempt.
-    pub(super) async fn find_usage(&mut self, attempt: &Attempt) -> Result<Option<Usage>, Error> {
-        let usages = self.tx.list_usages(&[(self.account_id, attempt)]).await?;
-        Ok(usages.into_iter().map(|(_, usage)| usage).next())
-    }
-
     /// The usages of attempts, in the order of the attempts.
     pub(super) async fn list_usages(&mut self, attempts: &[Attempt]) -> Result<Vec<Usage>, Error> {
         let asked: Vec<_> = attempts.iter().map(|attempt| (self.account_id, attempt)).collect();
