@@ -8,6 +8,7 @@ use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
+use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
 use makegood::store::{self, Limits, Store};
@@ -391,5 +392,9 @@ impl Service {
     /// Sweeps by itself from now on, as a served process does.
     pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
         Self { running: self.running.sweeping_every(interval), ..self }
+    }
+
+    pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {
+        IncidentServiceClient::new(self.channel())
     }
 }
