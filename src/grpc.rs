@@ -4,6 +4,8 @@ mod context;
 mod credit;
 mod decode;
 mod encode;
+mod incident;
+mod incident_page;
 mod page;
 mod pending;
 mod refund;

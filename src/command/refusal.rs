@@ -23,6 +23,8 @@ pub enum Reason {
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
+    /// No such incident.
+    IncidentNotFound,
     /// Fewer credits are available than needed.
     InsufficientCredits,
     /// The account may not spend now (§6).
@@ -49,6 +51,8 @@ pub enum Reason {
     RevocationExceedsAvailable,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
+    /// The incident is in a stage where this cannot be done.
+    IncidentStageConflict,
     /// The dispute is known for another payment.
     ChargebackMismatch,
     /// A field does not fit what is on record.
@@ -66,6 +70,7 @@ names!(Reason {
     LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
+    IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
     AccountTerminated => "ACCOUNT_TERMINATED",
@@ -79,6 +84,7 @@ names!(Reason {
     DeliveryConflict => "DELIVERY_CONFLICT",
     RevocationExceedsAvailable => "REVOCATION_EXCEEDS_AVAILABLE",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
     IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -98,6 +104,7 @@ impl Reason {
                 | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
+                | Self::IncidentNotFound
         )
     }
 }

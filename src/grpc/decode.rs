@@ -5,6 +5,7 @@ mod by_hand;
 mod credit;
 mod fields;
 mod history;
+mod incident;
 mod refund;
 
 pub(super) use by_hand::{grant_credits, revoke_credits};
@@ -14,6 +15,9 @@ pub(super) use credit::{
 };
 pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
 pub(super) use history::{get_usage, list_entries, list_lots};
+pub(super) use incident::{
+    IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
+};
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
 };

@@ -148,7 +148,8 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::UsageNotFound
         | Reason::LotNotFound
         | Reason::RefundRequestNotFound
-        | Reason::RefundNotFound => Code::NotFound,
+        | Reason::RefundNotFound
+        | Reason::IncidentNotFound => Code::NotFound,
         Reason::InsufficientCredits
         | Reason::AccountSuspended
         | Reason::AccountTerminated
@@ -159,6 +160,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::DeliveryExceedsPurchase
         | Reason::RevocationExceedsAvailable
         | Reason::RefundStageConflict
+        | Reason::IncidentStageConflict
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
         Reason::UsageAlreadyExists | Reason::PurchaseMismatch | Reason::DeliveryConflict => {
             Code::AlreadyExists
