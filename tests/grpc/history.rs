@@ -1,7 +1,8 @@
 //! What happened in an account: one attempt, and the entries by what made them.
 
 use crate::by_hand::grant;
-use crate::service::{Service, fields, hold, reason, refund_result, timestamp, when};
+use crate::incidents::incident;
+use crate::service::{Service, fields, hold, reason, refund_result, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
 use sha2::{Digest, Sha256};
 use tonic::Code;
@@ -202,6 +203,37 @@ async fn credits_that_a_decision_delivers_are_found_by_their_purchase() {
     assert_eq!(entries(&service, v1::ListEntriesRequest { cause, ..everything("ada") }).await, all);
     let cause = Some(Asked::RefundRequestId(asked.refund_request.unwrap().refund_request_id));
     assert_eq!(entries(&service, v1::ListEntriesRequest { cause, ..everything("ada") }).await, []);
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn credits_restored_are_found_by_the_request_or_the_incident_that_gave_them() {
+    let service = Service::start().await;
+    let (noon, one, evening) = ("2025-03-05T12:00:00Z", "2025-03-05T13:00:00Z", "2025-03-05T20:00:00Z");
+    for account in ["ada", "bob"] {
+        service.bought(account, &format!("pay-{account}"), noon).await;
+        service.used(account, "job-1", 10, noon).await;
+        service.failed(account, "job-1", "mystery", one).await;
+    }
+    let declared = service.declared(incident(Some("2025-03-05T14:00:00Z"))).await;
+    let asked = service.claim("ada", "pay-ada", Claim::TechnicalIssue, evening).await;
+    let request = v1::RestoreIncidentRequest {
+        request_id: request_id(),
+        incident_id: declared.incident_id.clone(),
+        resume_token: String::new(),
+    };
+    let mut progress =
+        service.incidents().restore_incident(when(evening, request)).await.unwrap().into_inner();
+    while progress.message().await.unwrap().is_some() {}
+    let id = asked.refund_request.unwrap().refund_request_id;
+    for (account, cause) in
+        [("ada", Asked::RefundRequestId(id)), ("bob", Asked::IncidentId(declared.incident_id))]
+    {
+        let question = v1::ListEntriesRequest { cause: Some(cause), ..everything(account) };
+        let shown = entries(&service, question).await;
+        let moved: Vec<_> = shown.iter().map(|entry| (entry.from_bucket(), entry.credits)).collect();
+        assert_eq!(moved, [(v1::Bucket::Consumed, 10)], "{account}");
+    }
     service.audited().await;
 }
 
