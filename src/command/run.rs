@@ -74,9 +74,8 @@ impl<M: Mutation> Work for Run<M> {
 
     async fn run(&self, tx: &mut Tx) -> Result<Self::Output, Error> {
         let Call { account_id, request_id, mutation } = &self.call;
-        if M::OPENS_ACCOUNT {
-            tx.insert_account_if_missing(account_id, self.context.clock.now()).await?;
-        }
+        let opened =
+            M::OPENS_ACCOUNT && tx.insert_account_if_missing(account_id, self.context.clock.now()).await?;
         let Some(account) = tx.lock_account(account_id).await? else {
             return Err(account_not_found());
         };
@@ -106,7 +105,8 @@ impl<M: Mutation> Work for Run<M> {
                 tracing::error!(method = M::METHOD, reason = refusal.reason.name(), "refused after writing");
                 return Err(Error::Broken("a command refused after it had written"));
             }
-            Err(Error::Refused { refusal, .. }) if !refusal.reason.is_not_found() => {
+            // A refusal opens no account: nothing at all is kept then.
+            Err(Error::Refused { refusal, .. }) if !opened && !refusal.reason.is_not_found() => {
                 Err(Error::Refused { refusal, replayed: false })
             }
             Err(error) => return Err(error),
