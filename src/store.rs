@@ -24,7 +24,7 @@ mod usage;
 pub use account::AccountRow;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
-pub use connect::{Limits, Store, migrate};
+pub use connect::{Limits, Role, Store, migrate};
 pub use error::Error;
 pub use key::{ExternalKind, Key, StoredAnswer};
 pub use policy_version::PolicyVersionRow;

@@ -51,6 +51,9 @@ pub(super) async fn enter(
     if matches!(after, ChargebackStage::Open | ChargebackStage::Lost) && before != Some(ChargebackStage::Open)
     {
         canceled_refunds = stop_refunds(session, &mut book, purchase).await?;
+        // The restriction points to its dispute, so a new one is written first.
+        let account_id = session.account_id;
+        session.writing().upsert_chargeback(account_id, chargeback).await?;
         suspend(session, chargeback).await?;
     }
     settle(&mut book, chargeback, purchase, before, another_open)?;

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
+mod roles;
 mod service;
 mod smoke;

@@ -36,9 +36,7 @@ async fn cluster() -> &'static Cluster {
             };
             let cluster = Cluster::start(options).await.unwrap();
             cluster.create_database(TEMPLATE).await.unwrap();
-            let store = Store::connect(&cluster.url(TEMPLATE), Limits::default()).await.unwrap();
-            store::migrate(&store).await.unwrap();
-            store.close().await;
+            store::migrate(&cluster.url(TEMPLATE)).await.unwrap();
             cluster
         })
         .await
@@ -364,5 +362,12 @@ pub(crate) fn refund_result(
         provider_refund_id: String::new(),
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
+    }
+}
+
+impl Service {
+    /// Where the service keeps its records.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
