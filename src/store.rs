@@ -4,6 +4,7 @@
 //! `FOR NO KEY UPDATE`, `list_` a bounded list, `insert_` and `append_` and `update_` nothing.
 
 mod account;
+mod audit;
 mod case_file;
 mod chargeback;
 mod connect;
@@ -22,6 +23,10 @@ mod transact;
 mod usage;
 
 pub use account::AccountRow;
+pub use audit::{
+    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+};
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
 pub use connect::{Limits, Role, Store, migrate};

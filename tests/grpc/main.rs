@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 
+mod audit;
 mod roles;
 mod service;
 mod smoke;
