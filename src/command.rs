@@ -2,11 +2,14 @@
 
 mod attempt;
 mod balance;
+mod batch;
 mod case;
 mod chargeback;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod lane;
+mod page;
 mod policies;
 mod purchase;
 mod refund_request;
@@ -19,6 +22,7 @@ mod session;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use lane::Lanes;
 
 // What the wire shows of a decision.
 pub use crate::policy::{
@@ -30,10 +34,12 @@ pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
 pub use balance::{BalanceAt, BalanceView, GetBalance};
+pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
@@ -57,12 +63,15 @@ pub struct Context {
 pub struct Desk {
     store: Store,
     policies: Policies,
+    lanes: Lanes,
 }
 
 impl Desk {
-    /// A desk over a store, deciding by these policies.
+    /// A desk over a store, deciding by these policies. Its lanes run on the present runtime until the last clone
+    /// of the desk is gone.
     #[must_use]
-    pub const fn new(store: Store, policies: Policies) -> Self {
-        Self { store, policies }
+    pub fn new(store: Store, policies: Policies) -> Self {
+        let lanes = Lanes::start(&store, &policies);
+        Self { store, policies, lanes }
     }
 }

@@ -104,6 +104,9 @@ pub struct DemoSettings {
     /// The service to talk to
     #[arg(long, value_name = "URL", env = "MAKEGOOD_ENDPOINT", default_value = "http://127.0.0.1:50051")]
     pub endpoint: String,
+    /// Print without colours
+    #[arg(long, env = "NO_COLOR", value_parser = is_set, action = clap::ArgAction::SetTrue)]
+    pub no_color: bool,
 }
 
 /// Where the records are kept: a server of yours, or a private cluster.
@@ -303,6 +306,12 @@ fn set(dir: Option<&Path>) -> Option<&Path> {
 
 fn is_http(url: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+}
+
+/// Reads a flag whose environment variable means yes whatever it holds, as `NO_COLOR` does.
+#[expect(clippy::unnecessary_wraps, reason = "the form of a parser of settings")]
+fn is_set(text: &str) -> Result<bool, String> {
+    Ok(text != "false")
 }
 
 /// `250ms`, `15s` or `2m`: more than nothing, at most [`MAX_TIMEOUT`].

@@ -8,7 +8,7 @@ mod pending;
 mod refund;
 mod status;
 
-use crate::command::{Call, Desk, Mutation};
+use crate::command::{Call, Desk, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
@@ -64,6 +64,23 @@ impl Api {
 
     fn desk(&self) -> &Desk {
         &self.shared.desk
+    }
+
+    /// The whole of a call that a lane does.
+    async fn hot<Q, H: Hot, R>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+        decode: impl FnOnce(Q, DateTime<Utc>) -> Result<Call<H>, Status>,
+        encode: impl FnOnce(&AccountId, &H::Answer) -> R,
+    ) -> Result<Response<R>, Status> {
+        let Opened { context, span, timeout, message } = self.open(method, request)?;
+        let call = decode(message, context.clock.now())?;
+        let account_id = call.account_id.clone();
+        let work = self.desk().hot(context, call).instrument(span);
+        let answered =
+            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 
     /// The whole of a call that changes one account.

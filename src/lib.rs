@@ -6,6 +6,7 @@ pub mod audit;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod policy;

@@ -5,6 +5,8 @@
 
 mod account;
 mod audit;
+mod balance;
+mod batch;
 mod case_file;
 mod chargeback;
 mod connect;
@@ -27,6 +29,7 @@ pub use audit::{
     AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
     AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
 };
+pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
 pub use connect::{Limits, Role, Store, migrate};

@@ -150,7 +150,7 @@ impl<'a> Row<'a> {
     }
 
     /// Finds a column that is not what it must be.
-    pub(super) fn expect<T: Copy + PartialEq + fmt::Display>(
+    pub(super) fn compare<T: Copy + PartialEq + fmt::Display>(
         &mut self,
         check: Check,
         column: &str,

@@ -67,29 +67,29 @@ fn moved(lot: &AuditLot, is_pair: impl Fn(&str, &str) -> bool) -> Sum {
 fn check_buckets(lot: &AuditLot, stored: &Stored, row: &mut Row<'_>) {
     const BY: &str = "its entries make it";
     let granted = moved(lot, |from, _| from == Bucket::Granted.name());
-    row.expect(Check::LotBuckets, "granted", Sum::from(stored.granted), granted, BY);
+    row.compare(Check::LotBuckets, "granted", Sum::from(stored.granted), granted, BY);
     for (bucket, credits) in stored.buckets {
         let into = moved(lot, |_, to| to == bucket.name());
         let out = moved(lot, |from, _| from == bucket.name());
-        row.expect(Check::LotBuckets, bucket.name(), Sum::from(credits), into.saturating_sub(out), BY);
+        row.compare(Check::LotBuckets, bucket.name(), Sum::from(credits), into.saturating_sub(out), BY);
     }
     let total: Sum = stored.buckets.iter().map(|(_, credits)| Sum::from(*credits)).sum();
-    row.expect(Check::LotSum, "granted", Sum::from(stored.granted), total, "its buckets sum up to");
+    row.compare(Check::LotSum, "granted", Sum::from(stored.granted), total, "its buckets sum up to");
 }
 
 fn check_allocations(lot: &AuditLot, stored: &Stored, row: &mut Row<'_>) {
     const BY: &str = "attempts make it";
-    row.expect(Check::LotAllocations, "held", stored.held, lot.allocated_held, BY);
-    row.expect(Check::LotAllocations, "consumed", stored.consumed, lot.allocated_charged, BY);
+    row.compare(Check::LotAllocations, "held", stored.held, lot.allocated_held, BY);
+    row.compare(Check::LotAllocations, "consumed", stored.consumed, lot.allocated_charged, BY);
     let restored = moved(lot, |from, _| from == Bucket::Consumed.name());
-    row.expect(Check::LotAllocations, "restored", restored, Sum::from(lot.allocated_restored), BY);
+    row.compare(Check::LotAllocations, "restored", restored, Sum::from(lot.allocated_restored), BY);
 }
 
 /// While a dispute on its purchase is open, everything that could be spent is frozen; when none is, nothing is. What
 /// lost disputes took or are owed is what they say.
 fn check_dispute(lot: &AuditLot, stored: &Stored, row: &mut Row<'_>) {
     let by = "by its purchase's disputes it is";
-    row.expect(Check::LotDispute, "disputed", stored.disputed, lot.has_open_dispute, by);
+    row.compare(Check::LotDispute, "disputed", stored.disputed, lot.has_open_dispute, by);
     if lot.has_open_dispute && stored.available > 0 {
         row.broken(
             Check::LotDispute,
@@ -105,7 +105,7 @@ fn check_dispute(lot: &AuditLot, stored: &Stored, row: &mut Row<'_>) {
     let amount = |loss: &Value, name: &str| loss.get(name).and_then(Value::as_i64).map_or(0, Sum::from);
     let told: Sum = own.map(|loss| amount(loss, "revoked").saturating_add(amount(loss, "owed"))).sum();
     let taken = Sum::from(lot.revoked_for_disputes).saturating_add(Sum::from(stored.owed));
-    row.expect(Check::LotDispute, "revoked and owed", taken, told, "its purchase's lost disputes took");
+    row.compare(Check::LotDispute, "revoked and owed", taken, told, "its purchase's lost disputes took");
 }
 
 /// A lot of a purchase was granted by a purchase, at the instant that it tells.

@@ -13,9 +13,9 @@ pub(super) fn check_purchase(purchase: &AuditPurchase, found: &mut Vec<Violation
     const REFUNDS: &str = "its refunds make it";
     let p = purchase;
     let mut row = Row::new("purchase", format!("{}/{}", p.account_id, p.purchase_id), found);
-    row.expect(Check::RefundCap, "refunded_minor", p.refunded_minor, p.refunds_succeeded_minor, REFUNDS);
-    row.expect(Check::RefundCap, "pending_minor", p.pending_minor, p.refunds_pending_minor, REFUNDS);
-    row.expect(Check::RefundCap, "refunded_credits", p.refunded_credits, p.refunds_credits, REFUNDS);
+    row.compare(Check::RefundCap, "refunded_minor", p.refunded_minor, p.refunds_succeeded_minor, REFUNDS);
+    row.compare(Check::RefundCap, "pending_minor", p.pending_minor, p.refunds_pending_minor, REFUNDS);
+    row.compare(Check::RefundCap, "refunded_credits", p.refunded_credits, p.refunds_credits, REFUNDS);
     let paid_back = Sum::from(p.refunds_succeeded_minor).saturating_add(Sum::from(p.refunds_pending_minor));
     if paid_back > Sum::from(p.price_minor) {
         row.broken(
@@ -27,20 +27,20 @@ pub(super) fn check_purchase(purchase: &AuditPurchase, found: &mut Vec<Violation
         row.broken(Check::RefundCap, "its refunds were paid for more credits than it bought");
     }
     let delivered = p.delivered_credits;
-    row.expect(
+    row.compare(
         Check::PurchaseDelivery,
         "delivered_credits",
         delivered,
         p.deliveries_credits,
         "its deliveries make it",
     );
-    row.expect(Check::PurchaseDelivery, "delivered_credits", delivered, p.lots_paid, "its lots make it");
+    row.compare(Check::PurchaseDelivery, "delivered_credits", delivered, p.lots_paid, "its lots make it");
     let bonus = if delivered > 0 { p.bonus_credits } else { 0 };
-    row.expect(Check::PurchaseDelivery, "bonus_credits", bonus, p.lots_bonus, "its lots make it");
+    row.compare(Check::PurchaseDelivery, "bonus_credits", bonus, p.lots_bonus, "its lots make it");
     if p.last_delivered_at != p.deliveries_last_at {
         row.broken(Check::PurchaseDelivery, "its last delivery was not when it says");
     }
-    row.expect(
+    row.compare(
         Check::PurchaseDispute,
         "returned_minor",
         p.returned_minor,

@@ -85,7 +85,7 @@ fn check_allocation(usage: &AuditUsage, found: &mut Vec<Violation>) {
         ("captured", usage.captured, usage.moved_captured),
         ("released", usage.released, usage.moved_released),
     ] {
-        row.expect(Check::UsageEntries, column, sum(stored), sum(moved), "its entries make it");
+        row.compare(Check::UsageEntries, column, sum(stored), sum(moved), "its entries make it");
     }
     // A refund request or an incident may restore it as well, so its own entries are no more than a part.
     if sum(usage.moved_restored) > sum(usage.restored) {
@@ -103,7 +103,7 @@ impl Attempt {
             row.broken(Check::UsageEntries, "it is missing; its credits moved");
             return;
         };
-        row.expect(Check::UsageStage, "cost", Sum::from(cost), self.taken, "its allocations took");
+        row.compare(Check::UsageStage, "cost", Sum::from(cost), self.taken, "its allocations took");
         let ended = self.captured.saturating_add(self.released);
         let (captured, released, restored) = match stage {
             UsageStage::Held => (0, 0, 0),
@@ -115,9 +115,9 @@ impl Attempt {
             UsageStage::Failed => (self.captured, self.taken.saturating_sub(self.captured), self.captured),
         };
         let by = format!("as {stage} it is");
-        row.expect(Check::UsageStage, "captured", self.captured, captured, &by);
-        row.expect(Check::UsageStage, "released", self.released, released, &by);
-        row.expect(Check::UsageStage, "restored", self.restored, restored, &by);
+        row.compare(Check::UsageStage, "captured", self.captured, captured, &by);
+        row.compare(Check::UsageStage, "released", self.released, released, &by);
+        row.compare(Check::UsageStage, "restored", self.restored, restored, &by);
         if stage != UsageStage::Held && ended != self.taken {
             row.broken(Check::UsageStage, "it ended and still holds credits");
         }

@@ -1,7 +1,7 @@
 //! Attempts: hold, capture, release, and the report of a failed one (§2.2, §3.1).
 
-use super::run::Mutation;
-use super::session::Session;
+use super::batch::Hot;
+use super::page::{Page, Turn};
 use super::{BalanceAt, Error, Reason, Refusal};
 use crate::domain::book::{HoldOrder, RestoreOutcome};
 use crate::domain::credits::Credits;
@@ -36,35 +36,37 @@ pub struct HoldCredits {
     pub ttl_seconds: i64,
 }
 
-impl Mutation for HoldCredits {
+impl Hot for HoldCredits {
     const METHOD: &'static str = "HoldCredits";
     type Answer = UsageAnswer;
 
-    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
-        if let Some(usage) = session.tx.find_usage(session.account_id, &self.attempt).await? {
-            return self.repeated(session, usage).await;
+    fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
+        if let Some(usage) = page.usage(&self.attempt) {
+            let usage = usage.clone();
+            return self.repeated(usage, page.balance(turn.now)?);
         }
-        may_spend(&session.standing().await?)?;
-        let mut book = session.book(&[]).await?;
-        let expires_at = session.now.checked_add_signed(TimeDelta::seconds(self.ttl_seconds));
-        let usage = book.hold(HoldOrder {
+        may_spend(&page.standing)?;
+        let expires_at = turn.now.checked_add_signed(TimeDelta::seconds(self.ttl_seconds));
+        let usage = page.book.hold(HoldOrder {
             attempt: self.attempt.clone(),
             cost: self.cost,
             outputs: self.outputs,
-            expires_at: expires_at.unwrap_or(session.now),
-            trace_id: session.context.trace_id.clone(),
+            expires_at: expires_at.unwrap_or(turn.now),
+            trace_id: turn.context.trace_id.clone(),
         })?;
-        let balance = book.balance()?;
-        session.record(book.close()).await?;
-        session.tx.insert_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance: session.at(balance) })
+        page.keep(&usage);
+        Ok(UsageAnswer { usage, balance: page.balance(turn.now)? })
     }
 }
 
 impl HoldCredits {
     /// The same attempt, asked for under another request id: the answer is its present state, and nothing is
     /// taken twice.
-    async fn repeated(&self, session: &mut Session<'_>, usage: Usage) -> Result<UsageAnswer, Error> {
+    fn repeated(&self, usage: Usage, balance: BalanceAt) -> Result<UsageAnswer, Error> {
         if usage.cost != self.cost || usage.outputs != self.outputs {
             return Err(Refusal::new(
                 Reason::UsageAlreadyExists,
@@ -74,7 +76,6 @@ impl HoldCredits {
             .with("outputs", &usage.outputs)
             .into());
         }
-        let balance = session.balance().await?;
         Ok(UsageAnswer { usage, balance })
     }
 }
@@ -88,16 +89,19 @@ pub struct CaptureCredits {
     pub delivered_outputs: Option<i32>,
 }
 
-impl Mutation for CaptureCredits {
+impl Hot for CaptureCredits {
     const METHOD: &'static str = "CaptureCredits";
     type Answer = UsageAnswer;
 
-    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
-        let mut usage = load_usage(session, &self.attempt).await?;
+    fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
+        let mut usage = load_usage(page, &self.attempt)?;
         let delivered = self.delivered_outputs.unwrap_or(usage.outputs);
-        let mut book = session.book(&lots_of(&usage)).await?;
         if usage.stage == UsageStage::Captured && usage.delivered_outputs == Some(delivered) {
-            return Ok(UsageAnswer { usage, balance: session.at(book.balance()?) });
+            return Ok(UsageAnswer { usage, balance: page.balance(turn.now)? });
         }
         if usage.stage == UsageStage::Expired {
             return Err(Refusal::new(
@@ -107,11 +111,9 @@ impl Mutation for CaptureCredits {
             .with("hold_expires_at", &usage.hold_expires_at.to_rfc3339())
             .into());
         }
-        book.capture(&mut usage, delivered)?;
-        let balance = book.balance()?;
-        session.record(book.close()).await?;
-        session.tx.update_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance: session.at(balance) })
+        page.book.capture(&mut usage, delivered)?;
+        page.keep(&usage);
+        Ok(UsageAnswer { usage, balance: page.balance(turn.now)? })
     }
 }
 
@@ -122,21 +124,21 @@ pub struct ReleaseCredits {
     pub attempt: Attempt,
 }
 
-impl Mutation for ReleaseCredits {
+impl Hot for ReleaseCredits {
     const METHOD: &'static str = "ReleaseCredits";
     type Answer = UsageAnswer;
 
-    async fn apply(&self, session: &mut Session<'_>) -> Result<UsageAnswer, Error> {
-        let mut usage = load_usage(session, &self.attempt).await?;
-        let mut book = session.book(&lots_of(&usage)).await?;
-        if matches!(usage.stage, UsageStage::Released | UsageStage::Expired) {
-            return Ok(UsageAnswer { usage, balance: session.at(book.balance()?) });
+    fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
+        let mut usage = load_usage(page, &self.attempt)?;
+        if !matches!(usage.stage, UsageStage::Released | UsageStage::Expired) {
+            page.book.release(&mut usage)?;
+            page.keep(&usage);
         }
-        book.release(&mut usage)?;
-        let balance = book.balance()?;
-        session.record(book.close()).await?;
-        session.tx.update_usage(session.account_id, &usage).await?;
-        Ok(UsageAnswer { usage, balance: session.at(balance) })
+        Ok(UsageAnswer { usage, balance: page.balance(turn.now)? })
     }
 }
 
@@ -194,39 +196,38 @@ impl From<&Movement> for Moved {
     }
 }
 
-impl Mutation for RestoreCredits {
+impl Hot for RestoreCredits {
     const METHOD: &'static str = "RestoreCredits";
     type Answer = RestoreAnswer;
 
-    async fn apply(&self, session: &mut Session<'_>) -> Result<RestoreAnswer, Error> {
-        let mut usage = load_usage(session, &self.attempt).await?;
-        let mut book = session.book(&lots_of(&usage)).await?;
+    fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<RestoreAnswer, Error> {
+        let mut usage = load_usage(page, &self.attempt)?;
         let failure = Failure {
             cause: self.cause.clone(),
-            fault: session.policy().fault_of(&self.cause),
+            fault: turn.policy.fault_of(&self.cause),
             // A worker's clock may be behind ours: an attempt cannot have failed before it began.
             failed_at: self.failed_at.max(usage.held_at),
-            reported_at: session.now,
-            trace_id: session.context.trace_id.clone(),
+            reported_at: turn.now,
+            trace_id: turn.context.trace_id.clone(),
         };
-        let report = book.report_failure(&mut usage, failure)?;
-        let balance = book.balance()?;
-        let changes = book.close();
-        let moved = changes.movements.iter().map(Moved::from).collect();
-        session.record(changes).await?;
-        session.tx.update_usage(session.account_id, &usage).await?;
+        let report = page.book.report_failure(&mut usage, failure)?;
+        page.keep(&usage);
         if !self.error_message.is_empty() {
-            session.tx.insert_failure_text(session.account_id, &self.attempt, &self.error_message).await?;
+            page.keep_failure_text(&self.attempt, &self.error_message);
         }
         let fault = usage.failure.as_ref().map_or(Fault::Undetermined, |failure| failure.fault);
-        let rule = session.policy().fault_rule(fault);
+        let rule = turn.policy.report_rule(report.outcome);
         Ok(RestoreAnswer {
             outcome: report.outcome,
             fault,
             credits: report.credits,
-            moved,
+            moved: page.book.movements().iter().map(Moved::from).collect(),
             usage,
-            balance: session.at(balance),
+            balance: page.balance(turn.now)?,
             clause: rule.map(|rule| rule.clause.clone()).unwrap_or_default(),
             sentence: rule.map(|rule| rule.sentence.clone()).unwrap_or_default(),
         })
@@ -243,11 +244,7 @@ fn may_spend(standing: &Standing) -> Result<(), Error> {
     Ok(())
 }
 
-async fn load_usage(session: &mut Session<'_>, attempt: &Attempt) -> Result<Usage, Error> {
-    let usage = session.tx.find_usage(session.account_id, attempt).await?;
+fn load_usage(page: &Page, attempt: &Attempt) -> Result<Usage, Error> {
+    let usage = page.usage(attempt).cloned();
     usage.ok_or_else(|| Refusal::new(Reason::UsageNotFound, "the account has no such attempt").into())
-}
-
-fn lots_of(usage: &Usage) -> Vec<LotId> {
-    usage.allocations.iter().map(|allocation| allocation.lot_id).collect()
 }

@@ -1,12 +1,11 @@
 //! What an account has.
 
-use super::run::{Reading, account_not_found};
+use super::run::account_not_found;
 use super::session::grace;
 use super::{Context, Desk, Error};
 use crate::domain::book::{Balance, Book};
 use crate::domain::ids::AccountId;
 use crate::domain::lot::Lot;
-use crate::store::{AccountRow, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -44,22 +43,10 @@ impl Desk {
     /// [`Error::Refused`] when there is no such account.
     pub async fn get_balance(&self, context: &Context, query: GetBalance) -> Result<BalanceView, Error> {
         let now = context.clock.now();
-        let grace = grace(self.policies.in_force(now));
-        let (lots, account) = self.read(OpenLots(query)).await?;
-        let book = Book::open(lots, now, grace);
-        let balance = BalanceAt { balance: book.balance()?, last_seq: account.head.seq, as_of: now };
+        let mut books = self.store.list_open_books(&[&query.account_id]).await?;
+        let open = books.remove(&query.account_id).ok_or_else(account_not_found)?;
+        let book = Book::open(open.lots, now, grace(self.policies.in_force(now)));
+        let balance = BalanceAt { balance: book.balance()?, last_seq: open.last_seq, as_of: now };
         Ok(BalanceView { balance, lots: book.lots().to_vec() })
-    }
-}
-
-struct OpenLots(GetBalance);
-
-impl Reading for OpenLots {
-    type Answer = (Vec<Lot>, AccountRow);
-
-    async fn read(&self, tx: &mut Tx) -> Result<Self::Answer, Error> {
-        let account_id = &self.0.account_id;
-        let account = tx.find_account(account_id).await?.ok_or_else(account_not_found)?;
-        Ok((tx.list_open_lots(account_id, &[]).await?, account))
     }
 }

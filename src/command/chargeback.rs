@@ -12,7 +12,7 @@ use crate::domain::ids::{
 };
 use crate::domain::money::Money;
 use crate::domain::restriction::Restriction;
-use crate::store::{self, ChargebackEventRow, ExternalKind, Tx};
+use crate::store::{ChargebackEventRow, ExternalKind, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -62,29 +62,26 @@ pub struct ChargebackAnswer {
 }
 
 impl Desk {
-    /// Records an event of a dispute. Its account is the payment's; `account_id` counts only while the payment is
-    /// unknown.
+    /// Records an event of a dispute. Its account is the payment's; while the payment is unknown, the dispute waits
+    /// where no account is.
     ///
     /// # Errors
     /// [`Error::Refused`] when the dispute is known for another payment or another currency.
     pub async fn record_chargeback(
         &self,
         context: Context,
-        account_id: Option<AccountId>,
         request_id: RequestId,
         event: RecordChargeback,
     ) -> Result<Answered<ChargebackAnswer>, Error> {
         let mut lookups = 0;
         loop {
             let owner = self.read(Owner(event.clone())).await?;
-            let account_id = owner.filter(|owner| !owner.is_unmatched()).or_else(|| account_id.clone());
-            let account_id = account_id.unwrap_or_else(AccountId::unmatched);
+            let account_id = owner.unwrap_or_else(AccountId::unmatched);
             let call = Call { account_id, request_id, mutation: event.clone() };
             lookups = usize::saturating_add(lookups, 1);
             match self.call(context.clone(), call).await {
-                // Its purchase was recorded between the look-up and the lock.
-                Err(Error::Store(store::Error::Refused(store::constraint::Meaning::Exists)))
-                    if lookups < MAX_LOOKUPS => {}
+                Err(Error::Refused { refusal, .. })
+                    if refusal.reason == Reason::PurchaseNotFound && lookups < MAX_LOOKUPS => {}
                 answer => return answer,
             }
         }
@@ -97,9 +94,7 @@ impl Reading for Owner {
     type Answer = Option<AccountId>;
 
     async fn read(&self, tx: &mut Tx) -> Result<Option<AccountId>, Error> {
-        let event = &self.0;
-        let payment_id = event.payment_id.as_str();
-        Ok(tx.find_owner(ExternalKind::Payment, event.provider.as_str(), payment_id).await?)
+        self.0.find_owner(tx).await
     }
 }
 
@@ -110,6 +105,11 @@ impl Mutation for RecordChargeback {
 
     async fn apply(&self, session: &mut Session<'_>) -> Result<ChargebackAnswer, Error> {
         let account_id = session.account_id;
+        let owner = self.find_owner(session.tx).await?;
+        if owner.as_ref().is_some_and(|owner| owner != account_id) {
+            // Its purchase was recorded between the look-up and the lock. What is not found is not kept.
+            return Err(Refusal::new(Reason::PurchaseNotFound, "the payment is another account's").into());
+        }
         let known = session.tx.find_chargeback(account_id, &self.provider, &self.dispute_id).await?;
         let purchase =
             session.tx.find_purchase_by_payment(account_id, &self.provider, &self.payment_id).await?;
@@ -121,11 +121,14 @@ impl Mutation for RecordChargeback {
                 .into());
         }
         let (mut chargeback, before) = match known {
+            Some(known) if self.was_heard(session, &known).await? => {
+                return answer(session, known, Consequences::default()).await;
+            }
             Some(known) => {
                 let before = known.stage;
                 (self.update(known)?, Some(before))
             }
-            None => (self.open(session).await?, None),
+            None => (self.open(session, owner.is_none()).await?, None),
         };
         let after = chargeback.stage;
         let consequences = match purchase {
@@ -139,22 +142,57 @@ impl Mutation for RecordChargeback {
         };
         let row = self.row(chargeback.phase, session.now);
         session.writing().append_chargeback_event(account_id, chargeback.chargeback_id, &row).await?;
-        let balance = session.balance().await?;
-        let restrictions = session.tx.list_restrictions(account_id).await?;
-        Ok(ChargebackAnswer {
-            account_id: (!account_id.is_unmatched()).then(|| account_id.clone()),
-            chargeback,
-            moved: consequences.moved,
-            canceled_refunds: consequences.canceled_refunds,
-            restrictions,
-            balance,
-        })
+        answer(session, chargeback, consequences).await
     }
 }
 
+async fn answer(
+    session: &mut Session<'_>,
+    chargeback: Chargeback,
+    consequences: Consequences,
+) -> Result<ChargebackAnswer, Error> {
+    let account_id = session.account_id;
+    let balance = session.balance().await?;
+    let restrictions = session.tx.list_restrictions(account_id).await?;
+    Ok(ChargebackAnswer {
+        account_id: (!account_id.is_unmatched()).then(|| account_id.clone()),
+        chargeback,
+        moved: consequences.moved,
+        canceled_refunds: consequences.canceled_refunds,
+        restrictions,
+        balance,
+    })
+}
+
 impl RecordChargeback {
+    /// The account of the payment, once anything was told of it.
+    async fn find_owner(&self, tx: &mut Tx) -> Result<Option<AccountId>, Error> {
+        let payment_id = self.payment_id.as_str();
+        Ok(tx.find_owner(ExternalKind::Payment, self.provider.as_str(), payment_id).await?)
+    }
+
+    /// Whether this very event was recorded before, under another request id: by the processor's id of it, or by
+    /// everything it says when it has none. It then changes nothing, even if other news of its instant came since.
+    async fn was_heard(&self, session: &mut Session<'_>, known: &Chargeback) -> Result<bool, Error> {
+        if known.payment_id != self.payment_id {
+            return Ok(false);
+        }
+        let events = session.tx.list_chargeback_events(session.account_id, known.chargeback_id).await?;
+        Ok(events.iter().any(|heard| match (&heard.provider_event_id, &self.provider_event_id) {
+            (Some(heard), Some(told)) => heard == told,
+            (None, None) => {
+                heard.event == self.event
+                    && heard.occurred_at == self.occurred_at
+                    && heard.amount == self.amount
+                    && heard.provider_status == self.provider_status
+                    && self.phase.is_none_or(|phase| phase == heard.phase)
+            }
+            _ => false,
+        }))
+    }
+
     /// A dispute that was not known: its ids are claimed, and its first event may be its end.
-    async fn open(&self, session: &mut Session<'_>) -> Result<Chargeback, Error> {
+    async fn open(&self, session: &mut Session<'_>, payment_is_new: bool) -> Result<Chargeback, Error> {
         let (account_id, provider) = (session.account_id, self.provider.as_str());
         let owner = session.tx.find_owner(ExternalKind::Dispute, provider, self.dispute_id.as_str()).await?;
         if owner.is_some() {
@@ -164,12 +202,10 @@ impl RecordChargeback {
             )
             .into());
         }
-        let payment_owner =
-            session.tx.find_owner(ExternalKind::Payment, provider, self.payment_id.as_str()).await?;
         let chargeback_id = ChargebackId(session.new_id());
         let tx = session.writing();
         tx.insert_owner(ExternalKind::Dispute, provider, self.dispute_id.as_str(), account_id).await?;
-        if payment_owner.as_ref() != Some(account_id) {
+        if payment_is_new {
             tx.insert_owner(ExternalKind::Payment, provider, self.payment_id.as_str(), account_id).await?;
         }
         let end = self.event.end();

@@ -187,7 +187,7 @@ async fn siblings(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<
 /// The account's book with every lot of the purchase in it.
 pub(super) async fn book_of(session: &mut Session<'_>, purchase_id: PurchaseId) -> Result<Book, Error> {
     let lots = session.tx.list_lots_of_purchase(session.account_id, purchase_id).await?;
-    let lot_ids: Vec<LotId> = lots.into_iter().map(|lot| lot.lot_id).collect();
+    let lot_ids: Vec<LotId> = lots.into_iter().map(|(_, lot)| lot.lot_id).collect();
     session.book(&lot_ids).await
 }
 

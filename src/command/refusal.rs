@@ -135,6 +135,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The lane has no place left; nothing was begun.
+    #[error("more is asked than can be done now")]
+    Overloaded,
     /// Our own rules contradict each other; nothing was written.
     #[error("{0}")]
     Broken(&'static str),
@@ -150,7 +153,7 @@ impl store::Fault for Error {
     fn store_error(&self) -> Option<&store::Error> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Refused { .. } | Self::Broken(_) => None,
+            Self::Refused { .. } | Self::Broken(_) | Self::Overloaded => None,
         }
     }
 }

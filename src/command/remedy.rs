@@ -51,7 +51,7 @@ async fn restore_failed(
     let cause = EntryCause::RefundRequest(request.refund_request_id);
     let mut usages = Vec::new();
     for attempt in session.tx.list_failed_attempts(account_id).await?.iter().rev() {
-        usages.extend(session.tx.find_usage(account_id, attempt).await?);
+        usages.extend(session.find_usage(attempt).await?);
     }
     let lot_ids: Vec<LotId> =
         usages.iter().flat_map(|usage| &usage.allocations).map(|allocation| allocation.lot_id).collect();
@@ -64,10 +64,7 @@ async fn restore_failed(
         return Err(DISAGREE);
     }
     session.record(book.close()).await?;
-    for usage in &usages {
-        session.writing().update_usage(account_id, usage).await?;
-    }
-    Ok(())
+    session.keep_usages(&usages).await
 }
 
 /// What was bought and never arrived is delivered now (§2.3).

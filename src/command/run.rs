@@ -89,10 +89,15 @@ impl<M: Mutation> Work for Run<M> {
         };
         let fingerprint = fingerprint(M::METHOD, mutation)?;
         if let Some(stored) = tx.find_answer(key).await? {
-            return replay(&stored, &fingerprint);
+            return Ok(replay(&stored, &fingerprint));
         }
         let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now);
         let outcome = mutation.apply(&mut session).await;
+        if let Err(error @ (Error::Store(_) | Error::Broken(_))) = outcome {
+            // A transaction that the database has given up takes no further statement, and the error of a
+            // statement more would hide the one that says whether to run again.
+            return Err(error);
+        }
         let wrote = session.finish().await?;
         let output = match outcome {
             Ok(answer) => Ok(Answered { answer, replayed: false }),
@@ -111,16 +116,17 @@ impl<M: Mutation> Work for Run<M> {
 }
 
 /// The digest of what is asked, independent of how the wire happened to encode it.
-fn fingerprint<M: Mutation>(method: &str, mutation: &M) -> Result<String, Error> {
+pub(super) fn fingerprint<M: Serialize>(method: &str, mutation: &M) -> Result<String, Error> {
     let body = serde_json::to_vec(mutation).map_err(|_| Error::Broken("a command has no canonical form"))?;
     let digest = Sha256::new().chain_update(method).chain_update([0]).chain_update(body).finalize();
     Ok(format!("{FINGERPRINT_VERSION}:{}", hex::encode(digest)))
 }
 
-fn replay<A: DeserializeOwned>(
+/// What was said before, if the same was asked.
+pub(super) fn replay<A: DeserializeOwned>(
     stored: &StoredAnswer,
     fingerprint: &str,
-) -> Result<Result<Answered<A>, Error>, Error> {
+) -> Result<Answered<A>, Error> {
     if stored.fingerprint != fingerprint {
         return Err(Refusal::new(
             Reason::IdempotencyKeyReused,
@@ -131,20 +137,23 @@ fn replay<A: DeserializeOwned>(
     let unreadable = |_| Error::Broken("a stored answer cannot be read");
     if stored.refused {
         let refusal = serde_json::from_str(&stored.answer).map_err(unreadable)?;
-        return Ok(Err(Error::Refused { refusal, replayed: true }));
+        return Err(Error::Refused { refusal, replayed: true });
     }
     let answer = serde_json::from_str(&stored.answer).map_err(unreadable)?;
-    Ok(Ok(Answered { answer, replayed: true }))
+    Ok(Answered { answer, replayed: true })
 }
 
-fn to_store<A: Serialize>(
+/// An answer as it is kept.
+pub(super) fn to_store<A: Serialize>(
     output: &Result<Answered<A>, Error>,
     fingerprint: String,
 ) -> Result<StoredAnswer, Error> {
     let (refused, json) = match output {
         Ok(answered) => (false, serde_json::to_string(&answered.answer)),
         Err(Error::Refused { refusal, .. }) => (true, serde_json::to_string(refusal)),
-        Err(Error::Store(_) | Error::Broken(_)) => return Err(Error::Broken("a failure is not an answer")),
+        Err(Error::Store(_) | Error::Broken(_) | Error::Overloaded) => {
+            return Err(Error::Broken("a failure is not an answer"));
+        }
     };
     let answer = json.map_err(|_| Error::Broken("an answer has no stored form"))?;
     Ok(StoredAnswer { fingerprint, refused, answer })

@@ -5,8 +5,9 @@ use super::{Context, Desk, Error};
 use crate::clock::new_id;
 use crate::domain::book::{Balance, Book, Changes};
 use crate::domain::entry::chain;
-use crate::domain::ids::{AccountId, LotId};
+use crate::domain::ids::{AccountId, Attempt, LotId};
 use crate::domain::restriction::Standing;
+use crate::domain::usage::Usage;
 use crate::policy::Document;
 use crate::store::{AccountRow, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -60,7 +61,16 @@ impl<'a> Session<'a> {
 
     /// The account's book: its open lots and the lots named besides.
     pub(super) async fn book(&mut self, besides: &[LotId]) -> Result<Book, Error> {
-        let lots = self.tx.list_open_lots(self.account_id, besides).await?;
+        let mut lots = self.tx.list_open_lots(&[self.account_id]).await?;
+        let missing: Vec<_> = besides
+            .iter()
+            .filter(|lot_id| lots.iter().all(|(_, lot)| lot.lot_id != **lot_id))
+            .map(|lot_id| (self.account_id, *lot_id))
+            .collect();
+        if !missing.is_empty() {
+            lots.extend(self.tx.list_lots_by_id(&missing).await?);
+        }
+        let lots = lots.into_iter().map(|(_, lot)| lot).collect();
         Ok(Book::open(lots, self.now, grace(self.policy())))
     }
 
@@ -83,23 +93,40 @@ impl<'a> Session<'a> {
             chain(self.account_id, self.account.head, movements, &self.context.caller, trace_id, self.now);
         let account_id = self.account_id;
         let tx = self.writing();
-        tx.insert_lots(account_id, &new_lots).await?;
-        if !changed_lots.is_empty() {
-            tx.update_lots(account_id, &changed_lots).await?;
-        }
-        tx.append_entries(account_id, &entries).await?;
+        tx.insert_lots(&owned(account_id, &new_lots)).await?;
+        tx.update_lots(&owned(account_id, &changed_lots)).await?;
+        tx.append_entries(&owned(account_id, &entries)).await?;
         self.account.head = head;
         Ok(())
+    }
+
+    /// The usage of an attempt.
+    pub(super) async fn find_usage(&mut self, attempt: &Attempt) -> Result<Option<Usage>, Error> {
+        let usages = self.tx.list_usages(&[(self.account_id, attempt)]).await?;
+        Ok(usages.into_iter().map(|(_, usage)| usage).next())
+    }
+
+    /// Writes usages as they are now.
+    pub(super) async fn keep_usages(&mut self, usages: &[Usage]) -> Result<(), Error> {
+        let usages = owned(self.account_id, usages);
+        let tx = self.writing();
+        tx.upsert_usages(&usages).await?;
+        Ok(tx.upsert_allocations(&usages).await?)
     }
 
     /// Moves the account on, if anything was written, and says whether it was.
     pub(super) async fn finish(mut self) -> Result<bool, Error> {
         if self.wrote {
             self.account.last_at = self.now;
-            self.tx.update_account(self.account_id, self.account).await?;
+            self.tx.update_accounts(&[(self.account_id, self.account)]).await?;
         }
         Ok(self.wrote)
     }
+}
+
+/// Things with the account that they belong to, as the store writes them.
+fn owned<'a, T>(account_id: &'a AccountId, things: &'a [T]) -> Vec<(&'a AccountId, &'a T)> {
+    things.iter().map(|thing| (account_id, thing)).collect()
 }
 
 /// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.

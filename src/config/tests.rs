@@ -81,3 +81,17 @@ fn the_help_lists_every_variable_and_no_secret() {
     }
     assert!(help.contains("Examples:"));
 }
+
+#[test]
+fn the_demo_prints_in_colours_unless_it_is_told_otherwise() {
+    let no_color = |words: &[&str]| match read(args(words)).unwrap() {
+        Command::Demo(settings) => settings.no_color,
+        other => panic!("expected demo, got {other:?}"),
+    };
+    assert!(no_color(&["demo", "--no-color"]));
+    // The environment may say it too, with any word: `NO_COLOR=0` is set as well.
+    assert_eq!(
+        [super::is_set("0"), super::is_set("1"), super::is_set("false")],
+        [Ok(true), Ok(true), Ok(false)]
+    );
+}

@@ -136,6 +136,22 @@ impl Book {
         Ok(())
     }
 
+    /// Turns to the next operation's instant.
+    pub fn turn_to(&mut self, now: DateTime<Utc>) {
+        self.now = now;
+    }
+
+    /// The movements written down since they were last taken.
+    #[must_use]
+    pub fn movements(&self) -> &[Movement] {
+        &self.movements
+    }
+
+    /// Takes the movements written down so far.
+    pub fn take_movements(&mut self) -> Vec<Movement> {
+        std::mem::take(&mut self.movements)
+    }
+
     /// Closes the book and hands out what must be written.
     #[must_use]
     pub fn close(self) -> Changes {

@@ -34,8 +34,10 @@ impl Api {
         let span = span_of(method, &metadata);
         let trace_id = span.in_scope(|| trace_id_of(metadata.as_ref()));
         span.record("trace_id", trace_id.as_deref());
-        let context =
-            Context { caller: self.shared.caller()?, trace_id, clock: self.shared.clock(&metadata)? };
+        // Who nobody knows is told nothing else.
+        let caller = self.shared.caller()?;
+        let clock = clock_of(&metadata, self.shared.development)?;
+        let context = Context { caller, trace_id, clock };
         let timeout = self.shared.timeout(&metadata);
         Ok(Opened { context, span, timeout, message })
     }
@@ -44,34 +46,34 @@ impl Api {
 impl Shared {
     fn caller(&self) -> Result<Actor, Status> {
         if !self.development {
-            return Err(Status::unauthenticated("no authentication is configured"));
+            return Err(status::unauthenticated());
         }
         Actor::parse(DEVELOPMENT_CALLER).map_err(|_| Status::internal("the caller has no name"))
-    }
-
-    /// The machine's clock, or in development mode the one that the caller brings.
-    fn clock(&self, metadata: &MetadataMap) -> Result<Clock, Status> {
-        let Some(value) = metadata.get(TEST_CLOCK_KEY) else { return Ok(Clock::system()) };
-        if !self.development {
-            return Err(status::test_clock_forbidden());
-        }
-        let instant = value.to_str().ok().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        let instant = instant.map(|instant| instant.with_timezone(&Utc));
-        let bounds = super::decode::EARLIEST..super::decode::LATEST_TEST_CLOCK;
-        match instant.filter(|instant| bounds.contains(&instant.timestamp())) {
-            Some(instant) => Ok(Clock::fixed(instant)),
-            None => Err(status::invalid(vec![Violation {
-                field: TEST_CLOCK_KEY.to_owned(),
-                description: "must be an RFC 3339 time between 2020 and 2100, such as `2025-01-08T12:00:00Z`"
-                    .to_owned(),
-            }])),
-        }
     }
 
     /// The caller's deadline, at most our own.
     fn timeout(&self, metadata: &MetadataMap) -> Duration {
         let told = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(read_timeout);
         told.map_or(self.request_timeout, |told| told.min(self.request_timeout))
+    }
+}
+
+/// The machine's clock, or in development mode the one that the caller brings.
+fn clock_of(metadata: &MetadataMap, development: bool) -> Result<Clock, Status> {
+    let Some(value) = metadata.get(TEST_CLOCK_KEY) else { return Ok(Clock::system()) };
+    if !development {
+        return Err(status::test_clock_forbidden());
+    }
+    let instant = value.to_str().ok().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    let instant = instant.map(|instant| instant.with_timezone(&Utc));
+    let bounds = super::decode::EARLIEST..super::decode::LATEST_TEST_CLOCK;
+    match instant.filter(|instant| bounds.contains(&instant.timestamp())) {
+        Some(instant) => Ok(Clock::fixed(instant)),
+        None => Err(status::invalid(vec![Violation {
+            field: TEST_CLOCK_KEY.to_owned(),
+            description: "must be an RFC 3339 time between 2020 and 2100, such as `2025-01-08T12:00:00Z`"
+                .to_owned(),
+        }])),
     }
 }
 
@@ -110,8 +112,21 @@ fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::read_timeout;
+    use super::{TEST_CLOCK_KEY, clock_of, read_timeout};
+    use crate::clock::Clock;
     use std::time::Duration;
+    use tonic::metadata::MetadataMap;
+    use tonic_types::StatusExt;
+
+    #[test]
+    fn outside_development_a_test_clock_is_refused_even_a_good_one() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(clock_of(&metadata, false).unwrap(), Clock::system());
+        metadata.insert(TEST_CLOCK_KEY, "2025-03-03T12:00:00Z".parse().unwrap());
+        assert!(clock_of(&metadata, true).is_ok());
+        let refused = clock_of(&metadata, false).unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CLOCK_FORBIDDEN");
+    }
 
     #[test]
     fn deadlines_are_read_in_every_unit_of_grpc() {

@@ -30,7 +30,7 @@ impl CreditService for Api {
         request: Request<v1::HoldCreditsRequest>,
     ) -> Result<Response<v1::HoldCreditsResponse>, Status> {
         let method = "makegood.v1.CreditService/HoldCredits";
-        self.mutate(method, request, decode::hold_credits, encode::hold_credits).await
+        self.hot(method, request, decode::hold_credits, encode::hold_credits).await
     }
 
     async fn capture_credits(
@@ -38,7 +38,7 @@ impl CreditService for Api {
         request: Request<v1::CaptureCreditsRequest>,
     ) -> Result<Response<v1::CaptureCreditsResponse>, Status> {
         let method = "makegood.v1.CreditService/CaptureCredits";
-        self.mutate(method, request, decode::capture_credits, encode::capture_credits).await
+        self.hot(method, request, decode::capture_credits, encode::capture_credits).await
     }
 
     async fn release_credits(
@@ -46,7 +46,7 @@ impl CreditService for Api {
         request: Request<v1::ReleaseCreditsRequest>,
     ) -> Result<Response<v1::ReleaseCreditsResponse>, Status> {
         let method = "makegood.v1.CreditService/ReleaseCredits";
-        self.mutate(method, request, decode::release_credits, encode::release_credits).await
+        self.hot(method, request, decode::release_credits, encode::release_credits).await
     }
 
     async fn restore_credits(
@@ -54,7 +54,7 @@ impl CreditService for Api {
         request: Request<v1::RestoreCreditsRequest>,
     ) -> Result<Response<v1::RestoreCreditsResponse>, Status> {
         let method = "makegood.v1.CreditService/RestoreCredits";
-        self.mutate(method, request, decode::restore_credits, encode::restore_credits).await
+        self.hot(method, request, decode::restore_credits, encode::restore_credits).await
     }
 
     async fn get_balance(

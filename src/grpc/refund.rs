@@ -63,9 +63,8 @@ impl RefundService for Api {
     ) -> Result<Response<v1::RecordChargebackResponse>, Status> {
         let Opened { context, span, timeout, message } =
             self.open("makegood.v1.RefundService/RecordChargeback", request)?;
-        let ChargebackCall { account_id, request_id, event } =
-            decode::record_chargeback(message, context.clock.now())?;
-        let work = self.desk().record_chargeback(context, account_id, request_id, event).instrument(span);
+        let ChargebackCall { request_id, event } = decode::record_chargeback(message, context.clock.now())?;
+        let work = self.desk().record_chargeback(context, request_id, event).instrument(span);
         let answered =
             within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
         Ok(respond(encode::record_chargeback(&answered.answer), answered.replayed))

@@ -39,6 +39,12 @@ pub(super) fn invalid(violations: Vec<Violation>) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+/// A caller who cannot be told from others.
+pub(super) fn unauthenticated() -> Status {
+    let message = "no authentication is configured, so nobody can be recognised";
+    Status::with_error_details(Code::Unauthenticated, message, info("UNAUTHENTICATED", &[]))
+}
+
 /// A test clock on a server that is not in development mode.
 pub(super) fn test_clock_forbidden() -> Status {
     let details = info("TEST_CLOCK_FORBIDDEN", &[]);
@@ -69,6 +75,13 @@ pub(super) fn from(error: Error) -> Status {
     use crate::command::StoreFailure;
     match error {
         Error::Refused { refusal, replayed } => refused(refusal, replayed),
+        Error::Overloaded => {
+            let mut details = info("OVERLOADED", &[]);
+            details.set_retry_info(Some(RETRY_AFTER));
+            let message =
+                "more is asked than can be done now; nothing was begun, send the same request again";
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        }
         Error::Broken(what) => {
             tracing::error!(what, "a call broke one of our own rules");
             internal()

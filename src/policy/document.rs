@@ -7,6 +7,7 @@ use super::calendar::Calendar;
 use super::parameters::Parameters;
 use super::sentence::{Scope, Template};
 use super::table::Row;
+use crate::domain::book::RestoreOutcome;
 use crate::domain::fault::Fault;
 use crate::domain::ids::Cause;
 use chrono::{DateTime, Utc};
@@ -51,10 +52,10 @@ pub enum Guardrail {
     PayBeforeRestoring,
 }
 
-/// What is said about a failed attempt, by whose fault it was.
+/// What is said about a reported failure, by what it came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FaultRule {
+pub struct ReportRule {
     /// The clause, such as `2.2`.
     pub clause: String,
     /// For the customer or the worker's log; without placeholders.
@@ -71,7 +72,7 @@ pub struct Document {
     parameters: Parameters,
     calendar: Calendar,
     causes: BTreeMap<Cause, Fault>,
-    faults: BTreeMap<Fault, FaultRule>,
+    reports: BTreeMap<String, ReportRule>,
     referral: Template,
     never: BTreeSet<Guardrail>,
     rows: Vec<Row>,
@@ -107,7 +108,7 @@ impl Document {
             parameters,
             calendar: raw.calendar,
             causes: raw.causes,
-            faults: raw.faults,
+            reports: raw.reports,
             referral,
             never: raw.never,
         })
@@ -167,10 +168,10 @@ impl Document {
         self.causes.get(cause).copied().unwrap_or(Fault::Undetermined)
     }
 
-    /// The clause and the sentence for a failed attempt of this fault.
+    /// The clause and the sentence for what a reported failure came to.
     #[must_use]
-    pub fn fault_rule(&self, fault: Fault) -> Option<&FaultRule> {
-        self.faults.get(&fault)
+    pub fn report_rule(&self, outcome: RestoreOutcome) -> Option<&ReportRule> {
+        self.reports.get(outcome.name())
     }
 
     /// What a customer is told when a person takes over from the table.

@@ -79,21 +79,4 @@ impl Tx {
         .await?;
         row.map(|row| row.account(account_id)).transpose()
     }
-
-    /// Moves the end of the chain and the account's time.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn update_account(&mut self, account_id: &AccountId, row: AccountRow) -> Result<(), Error> {
-        sqlx::query!(
-            "UPDATE account SET last_seq = $2, last_hash = $3, last_at = $4 WHERE account_id = $1",
-            account_id.as_str(),
-            row.head.seq,
-            row.head.hash.as_slice(),
-            row.last_at,
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
 }

@@ -7,30 +7,32 @@ use crate::domain::lot::{Lot, Source};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-struct Row {
-    lot_id: Uuid,
-    source: String,
-    purchase_id: Option<Uuid>,
-    order_id: Option<String>,
-    priority: i32,
-    granted_at: DateTime<Utc>,
-    expires_at: Option<DateTime<Utc>>,
-    granted: i64,
-    available: i64,
-    held: i64,
-    frozen: i64,
-    consumed: i64,
-    expired: i64,
-    revoked: i64,
-    refunded: i64,
-    owed: i64,
-    disputed: bool,
+pub(super) struct Row {
+    pub(super) account_id: String,
+    pub(super) lot_id: Uuid,
+    pub(super) source: String,
+    pub(super) purchase_id: Option<Uuid>,
+    pub(super) order_id: Option<String>,
+    pub(super) priority: i32,
+    pub(super) granted_at: DateTime<Utc>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) granted: i64,
+    pub(super) available: i64,
+    pub(super) held: i64,
+    pub(super) frozen: i64,
+    pub(super) consumed: i64,
+    pub(super) expired: i64,
+    pub(super) revoked: i64,
+    pub(super) refunded: i64,
+    pub(super) owed: i64,
+    pub(super) disputed: bool,
 }
 
 impl Row {
-    fn lot(self) -> Result<Lot, Error> {
+    pub(super) fn lot(self) -> Result<(AccountId, Lot), Error> {
         let place = Place { table: "lot", key: &self.lot_id };
-        Ok(Lot {
+        let account_id = place.id("account_id", self.account_id)?;
+        let lot = Lot {
             lot_id: LotId(self.lot_id),
             source: place.word("source", &self.source, Source::parse)?,
             purchase_id: self.purchase_id.map(PurchaseId),
@@ -48,7 +50,8 @@ impl Row {
             refunded: place.credits("refunded", self.refunded)?,
             owed: place.credits("owed", self.owed)?,
             disputed: self.disputed,
-        })
+        };
+        Ok((account_id, lot))
     }
 }
 
@@ -57,9 +60,9 @@ macro_rules! list_lots {
     ($tx:expr, $condition:literal, $($argument:expr),+) => {
         sqlx::query_as!(
             Row,
-            "SELECT lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted, available,
-                held, frozen, consumed, expired, revoked, refunded, owed, disputed
-             FROM lot WHERE " + $condition,
+            "SELECT lot.account_id, lot.lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted,
+                available, held, frozen, consumed, expired, revoked, refunded, owed, disputed
+             FROM lot " + $condition,
             $($argument),+
         )
         .fetch_all($tx.connection())
@@ -71,28 +74,34 @@ macro_rules! list_lots {
 }
 
 impl Tx {
-    /// The account's lots that still have credits to move, and those named besides.
+    /// The lots of these accounts that still have credits to move.
     ///
     /// # Errors
     /// A failure of the database.
     pub async fn list_open_lots(
         &mut self,
-        account_id: &AccountId,
-        besides: &[LotId],
-    ) -> Result<Vec<Lot>, Error> {
-        let besides: Vec<Uuid> = besides.iter().map(|lot_id| lot_id.0).collect();
-        if besides.is_empty() {
-            return list_lots!(
-                self,
-                "account_id = $1 AND available + held + frozen > 0",
-                account_id.as_str()
-            );
-        }
+        account_ids: &[&AccountId],
+    ) -> Result<Vec<(AccountId, Lot)>, Error> {
+        let account_ids: Vec<String> = account_ids.iter().map(|id| id.as_str().to_owned()).collect();
+        list_lots!(self, "WHERE account_id = ANY($1) AND available + held + frozen > 0", &account_ids)
+    }
+
+    /// Lots by their ids.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn list_lots_by_id(
+        &mut self,
+        lots: &[(&AccountId, LotId)],
+    ) -> Result<Vec<(AccountId, Lot)>, Error> {
+        let account_ids: Vec<String> = lots.iter().map(|(id, _)| id.as_str().to_owned()).collect();
+        let lot_ids: Vec<Uuid> = lots.iter().map(|(_, lot_id)| lot_id.0).collect();
         list_lots!(
             self,
-            "account_id = $1 AND (available + held + frozen > 0 OR lot_id = ANY($2))",
-            account_id.as_str(),
-            &besides
+            "JOIN unnest($1::text[], $2::uuid[]) AS asked (account_id, lot_id)
+                ON lot.account_id = asked.account_id AND lot.lot_id = asked.lot_id",
+            &account_ids,
+            &lot_ids
         )
     }
 
@@ -104,67 +113,40 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         purchase_id: PurchaseId,
-    ) -> Result<Vec<Lot>, Error> {
-        list_lots!(self, "account_id = $1 AND purchase_id = $2", account_id.as_str(), purchase_id.0)
+    ) -> Result<Vec<(AccountId, Lot)>, Error> {
+        list_lots!(self, "WHERE account_id = $1 AND purchase_id = $2", account_id.as_str(), purchase_id.0)
     }
 
     /// Writes new lots.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn insert_lots(&mut self, account_id: &AccountId, lots: &[Lot]) -> Result<(), Error> {
-        for lot in lots {
-            sqlx::query!(
-                "INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at,
-                    expires_at, granted, available, held, frozen, consumed, expired, revoked, refunded, owed,
-                    disputed)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-                account_id.as_str(),
-                lot.lot_id.0,
-                lot.source.name(),
-                lot.purchase_id.map(|id| id.0),
-                lot.order_id.as_ref().map(crate::domain::ids::OrderId::as_str),
-                lot.priority,
-                lot.granted_at,
-                lot.expires_at,
-                lot.granted.get(),
-                lot.available.get(),
-                lot.held.get(),
-                lot.frozen.get(),
-                lot.consumed.get(),
-                lot.expired.get(),
-                lot.revoked.get(),
-                lot.refunded.get(),
-                lot.owed.get(),
-                lot.disputed,
-            )
-            .execute(self.connection())
-            .await?;
+    pub async fn insert_lots(&mut self, lots: &[(&AccountId, &Lot)]) -> Result<(), Error> {
+        if lots.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Writes changed lots back, all in one statement.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when a bucket would lie; a failure of the database.
-    pub async fn update_lots(&mut self, account_id: &AccountId, lots: &[Lot]) -> Result<(), Error> {
-        let column = |of: fn(&Lot) -> i64| lots.iter().map(of).collect::<Vec<i64>>();
-        let lot_ids: Vec<Uuid> = lots.iter().map(|lot| lot.lot_id.0).collect();
-        let expires_at: Vec<Option<DateTime<Utc>>> = lots.iter().map(|lot| lot.expires_at).collect();
-        let disputed: Vec<bool> = lots.iter().map(|lot| lot.disputed).collect();
+        let column = |of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).collect::<Vec<i64>>();
+        let purchase_ids: Vec<Option<Uuid>> =
+            lots.iter().map(|(_, lot)| lot.purchase_id.map(|id| id.0)).collect();
+        let order_ids: Vec<Option<String>> =
+            lots.iter().map(|(_, lot)| lot.order_id.as_ref().map(ToString::to_string)).collect();
+        let priorities: Vec<i32> = lots.iter().map(|(_, lot)| lot.priority).collect();
+        let granted_at: Vec<DateTime<Utc>> = lots.iter().map(|(_, lot)| lot.granted_at).collect();
         sqlx::query!(
-            "UPDATE lot SET expires_at = new.expires_at, available = new.available, held = new.held,
-                frozen = new.frozen, consumed = new.consumed, expired = new.expired, revoked = new.revoked,
-                refunded = new.refunded, owed = new.owed, disputed = new.disputed
-             FROM unnest($2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                    $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
-                AS new (lot_id, expires_at, available, held, frozen, consumed, expired, revoked, refunded, owed,
-                    disputed)
-             WHERE lot.account_id = $1 AND lot.lot_id = new.lot_id",
-            account_id.as_str(),
-            &lot_ids,
-            &expires_at as &[Option<DateTime<Utc>>],
+            "INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at,
+                granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+             SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[],
+                $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+                $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::boolean[])",
+            &accounts(lots),
+            &ids(lots),
+            &lots.iter().map(|(_, lot)| lot.source.name().to_owned()).collect::<Vec<_>>(),
+            &purchase_ids as &[Option<Uuid>],
+            &order_ids as &[Option<String>],
+            &priorities,
+            &granted_at,
+            &expiries(lots) as &[Option<DateTime<Utc>>],
+            &column(|lot| lot.granted.get()),
             &column(|lot| lot.available.get()),
             &column(|lot| lot.held.get()),
             &column(|lot| lot.frozen.get()),
@@ -173,10 +155,62 @@ impl Tx {
             &column(|lot| lot.revoked.get()),
             &column(|lot| lot.refunded.get()),
             &column(|lot| lot.owed.get()),
-            &disputed,
+            &disputed(lots),
         )
         .execute(self.connection())
         .await?;
         Ok(())
     }
+
+    /// Writes changed lots back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a bucket would lie; a failure of the database.
+    pub async fn update_lots(&mut self, lots: &[(&AccountId, &Lot)]) -> Result<(), Error> {
+        if lots.is_empty() {
+            return Ok(());
+        }
+        let column = |of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).collect::<Vec<i64>>();
+        sqlx::query!(
+            "UPDATE lot SET expires_at = new.expires_at, available = new.available, held = new.held,
+                frozen = new.frozen, consumed = new.consumed, expired = new.expired, revoked = new.revoked,
+                refunded = new.refunded, owed = new.owed, disputed = new.disputed
+             FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
+                    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
+                AS new (account_id, lot_id, expires_at, available, held, frozen, consumed, expired, revoked,
+                    refunded, owed, disputed)
+             WHERE lot.account_id = new.account_id AND lot.lot_id = new.lot_id",
+            &accounts(lots),
+            &ids(lots),
+            &expiries(lots) as &[Option<DateTime<Utc>>],
+            &column(|lot| lot.available.get()),
+            &column(|lot| lot.held.get()),
+            &column(|lot| lot.frozen.get()),
+            &column(|lot| lot.consumed.get()),
+            &column(|lot| lot.expired.get()),
+            &column(|lot| lot.revoked.get()),
+            &column(|lot| lot.refunded.get()),
+            &column(|lot| lot.owed.get()),
+            &disputed(lots),
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+}
+
+fn accounts(lots: &[(&AccountId, &Lot)]) -> Vec<String> {
+    lots.iter().map(|(account_id, _)| account_id.as_str().to_owned()).collect()
+}
+
+fn ids(lots: &[(&AccountId, &Lot)]) -> Vec<Uuid> {
+    lots.iter().map(|(_, lot)| lot.lot_id.0).collect()
+}
+
+fn expiries(lots: &[(&AccountId, &Lot)]) -> Vec<Option<DateTime<Utc>>> {
+    lots.iter().map(|(_, lot)| lot.expires_at).collect()
+}
+
+fn disputed(lots: &[(&AccountId, &Lot)]) -> Vec<bool> {
+    lots.iter().map(|(_, lot)| lot.disputed).collect()
 }

@@ -1,5 +1,6 @@
 //! Transactions that nobody can drop half done.
 
+use super::constraint::Meaning;
 use super::{Error, Store};
 use crate::clock::chance_below;
 use sqlx::{PgConnection, Postgres};
@@ -87,7 +88,12 @@ impl Store {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
-            let again = matches!(error.store_error(), Some(Error::RunAgain(_) | Error::CommitInDoubt(_)));
+            // Work looks before it inserts: what exists after all was inserted by another transaction since the
+            // look, and the next run finds it.
+            let again = matches!(
+                error.store_error(),
+                Some(Error::RunAgain(_) | Error::CommitInDoubt(_) | Error::Refused(Meaning::Exists))
+            );
             if !again || run == MAX_RUNS {
                 return Err(error);
             }

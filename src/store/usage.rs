@@ -2,86 +2,11 @@
 
 use super::read::Place;
 use super::{Error, Tx};
-use crate::domain::fault;
-use crate::domain::ids::{AccountId, Attempt, LotId};
-use crate::domain::usage::{Allocation, Failure, Usage, UsageStage};
-use uuid::Uuid;
+use crate::domain::ids::{AccountId, Attempt};
+use crate::domain::usage::{Allocation, Failure, Usage};
+use chrono::{DateTime, Utc};
 
 impl Tx {
-    /// The usage of one attempt.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn find_usage(
-        &mut self,
-        account_id: &AccountId,
-        attempt: &Attempt,
-    ) -> Result<Option<Usage>, Error> {
-        let row = sqlx::query!(
-            "SELECT stage, cost, outputs, delivered_outputs, held_at, hold_expires_at, ended_at, trace_id, cause,
-                fault, failed_at, reported_at, failure_trace_id
-             FROM usage WHERE account_id = $1 AND job_id = $2 AND attempt = $3",
-            account_id.as_str(),
-            attempt.job_id.as_str(),
-            attempt.number,
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let place = Place { table: "usage", key: attempt };
-        let failure = match (row.cause, row.fault, row.failed_at, row.reported_at) {
-            (Some(cause), Some(fault), Some(failed_at), Some(reported_at)) => Some(Failure {
-                cause: place.id("cause", cause)?,
-                fault: place.word("fault", &fault, fault::Fault::parse)?,
-                failed_at,
-                reported_at,
-                trace_id: row.failure_trace_id,
-            }),
-            _ => None,
-        };
-        Ok(Some(Usage {
-            attempt: attempt.clone(),
-            stage: place.word("stage", &row.stage, UsageStage::parse)?,
-            cost: place.credits("cost", row.cost)?,
-            outputs: row.outputs,
-            delivered_outputs: row.delivered_outputs,
-            allocations: self.list_allocations(account_id, attempt).await?,
-            held_at: row.held_at,
-            hold_expires_at: row.hold_expires_at,
-            ended_at: row.ended_at,
-            failure,
-            trace_id: row.trace_id,
-        }))
-    }
-
-    async fn list_allocations(
-        &mut self,
-        account_id: &AccountId,
-        attempt: &Attempt,
-    ) -> Result<Vec<Allocation>, Error> {
-        let rows = sqlx::query!(
-            "SELECT lot_id, taken, captured, released, restored FROM allocation
-             WHERE account_id = $1 AND job_id = $2 AND attempt = $3 ORDER BY position",
-            account_id.as_str(),
-            attempt.job_id.as_str(),
-            attempt.number,
-        )
-        .fetch_all(self.connection())
-        .await?;
-        let place = Place { table: "allocation", key: attempt };
-        rows.into_iter()
-            .map(|row| {
-                Ok(Allocation {
-                    lot_id: LotId(row.lot_id),
-                    taken: place.credits("taken", row.taken)?,
-                    captured: place.credits("captured", row.captured)?,
-                    released: place.credits("released", row.released)?,
-                    restored: place.credits("restored", row.restored)?,
-                })
-            })
-            .collect()
-    }
-
     /// Attempts whose failure is ours and whose charge was not given back, oldest first.
     ///
     /// # Errors
@@ -101,86 +26,86 @@ impl Tx {
             .collect()
     }
 
-    /// Writes a new usage.
+    /// Writes usages, new or known, as they are now.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the attempt is known; a failure of the database.
-    pub async fn insert_usage(&mut self, account_id: &AccountId, usage: &Usage) -> Result<(), Error> {
+    /// A failure of the database.
+    pub async fn upsert_usages(&mut self, usages: &[(&AccountId, &Usage)]) -> Result<(), Error> {
+        if usages.is_empty() {
+            return Ok(());
+        }
+        let failures: Vec<Option<&Failure>> =
+            usages.iter().map(|(_, usage)| usage.failure.as_ref()).collect();
+        let words = |of: &dyn Fn(&Failure) -> Option<String>| {
+            failures.iter().map(|failure| failure.and_then(of)).collect::<Vec<Option<String>>>()
+        };
+        let times = |of: fn(&Failure) -> DateTime<Utc>| {
+            failures.iter().map(|failure| failure.map(of)).collect::<Vec<Option<DateTime<Utc>>>>()
+        };
         sqlx::query!(
-            "INSERT INTO usage
-                (account_id, job_id, attempt, stage, cost, outputs, held_at, hold_expires_at, trace_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            account_id.as_str(),
-            usage.attempt.job_id.as_str(),
-            usage.attempt.number,
-            usage.stage.name(),
-            usage.cost.get(),
-            usage.outputs,
-            usage.held_at,
-            usage.hold_expires_at,
-            usage.trace_id,
-        )
-        .execute(self.connection())
-        .await?;
-        let positions: Vec<i32> = (1..).take(usage.allocations.len()).collect();
-        let lot_ids: Vec<Uuid> = usage.allocations.iter().map(|allocation| allocation.lot_id.0).collect();
-        let taken: Vec<i64> = usage.allocations.iter().map(|allocation| allocation.taken.get()).collect();
-        sqlx::query!(
-            "INSERT INTO allocation
-                (account_id, job_id, attempt, position, lot_id, taken, captured, released, restored)
-             SELECT $1, $2, $3, new.position, new.lot_id, new.taken, 0, 0, 0
-             FROM unnest($4::integer[], $5::uuid[], $6::bigint[]) AS new (position, lot_id, taken)",
-            account_id.as_str(),
-            usage.attempt.job_id.as_str(),
-            usage.attempt.number,
-            &positions,
-            &lot_ids,
-            &taken,
+            "INSERT INTO usage (account_id, job_id, attempt, stage, cost, outputs, delivered_outputs, held_at,
+                hold_expires_at, ended_at, trace_id, cause, fault, failed_at, reported_at, failure_trace_id)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[], $6::integer[],
+                $7::integer[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[],
+                $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[])
+             ON CONFLICT ON CONSTRAINT usage_key DO UPDATE SET stage = excluded.stage,
+                delivered_outputs = excluded.delivered_outputs, ended_at = excluded.ended_at,
+                cause = excluded.cause, fault = excluded.fault, failed_at = excluded.failed_at,
+                reported_at = excluded.reported_at, failure_trace_id = excluded.failure_trace_id",
+            &usages.iter().map(|(id, _)| id.as_str().to_owned()).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.attempt.job_id.to_string()).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.attempt.number).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.stage.name().to_owned()).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.cost.get()).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.outputs).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.delivered_outputs).collect::<Vec<_>>() as &[Option<i32>],
+            &usages.iter().map(|(_, usage)| usage.held_at).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.hold_expires_at).collect::<Vec<_>>(),
+            &usages.iter().map(|(_, usage)| usage.ended_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
+            &usages.iter().map(|(_, usage)| usage.trace_id.clone()).collect::<Vec<_>>() as &[Option<String>],
+            &words(&|failure| Some(failure.cause.to_string())) as &[Option<String>],
+            &words(&|failure| Some(failure.fault.name().to_owned())) as &[Option<String>],
+            &times(|failure| failure.failed_at) as &[Option<DateTime<Utc>>],
+            &times(|failure| failure.reported_at) as &[Option<DateTime<Utc>>],
+            &words(&|failure| failure.trace_id.clone()) as &[Option<String>],
         )
         .execute(self.connection())
         .await?;
         Ok(())
     }
 
-    /// Writes back how a usage ended.
+    /// Writes what usages took from which lots, new or known, as it is now.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn update_usage(&mut self, account_id: &AccountId, usage: &Usage) -> Result<(), Error> {
-        let failure = usage.failure.as_ref();
+    pub async fn upsert_allocations(&mut self, usages: &[(&AccountId, &Usage)]) -> Result<(), Error> {
+        if usages.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(&AccountId, &Attempt, i32, &Allocation)> = usages
+            .iter()
+            .flat_map(|(account_id, usage)| {
+                let placed = (1..).zip(&usage.allocations);
+                placed.map(|(position, allocation)| (*account_id, &usage.attempt, position, allocation))
+            })
+            .collect();
+        let column = |of: fn(&Allocation) -> i64| rows.iter().map(|(.., row)| of(row)).collect::<Vec<i64>>();
         sqlx::query!(
-            "UPDATE usage SET stage = $4, delivered_outputs = $5, ended_at = $6, cause = $7, fault = $8,
-                failed_at = $9, reported_at = $10, failure_trace_id = $11
-             WHERE account_id = $1 AND job_id = $2 AND attempt = $3",
-            account_id.as_str(),
-            usage.attempt.job_id.as_str(),
-            usage.attempt.number,
-            usage.stage.name(),
-            usage.delivered_outputs,
-            usage.ended_at,
-            failure.map(|failure| failure.cause.as_str()),
-            failure.map(|failure| failure.fault.name()),
-            failure.map(|failure| failure.failed_at),
-            failure.map(|failure| failure.reported_at),
-            failure.and_then(|failure| failure.trace_id.as_deref()),
-        )
-        .execute(self.connection())
-        .await?;
-        let column = |of: fn(&Allocation) -> i64| usage.allocations.iter().map(of).collect::<Vec<i64>>();
-        let positions: Vec<i32> = (1..).take(usage.allocations.len()).collect();
-        sqlx::query!(
-            "UPDATE allocation SET captured = new.captured, released = new.released, restored = new.restored
-             FROM unnest($4::integer[], $5::bigint[], $6::bigint[], $7::bigint[])
-                AS new (position, captured, released, restored)
-             WHERE allocation.account_id = $1 AND allocation.job_id = $2 AND allocation.attempt = $3
-                AND allocation.position = new.position",
-            account_id.as_str(),
-            usage.attempt.job_id.as_str(),
-            usage.attempt.number,
-            &positions,
-            &column(|allocation| allocation.captured.get()),
-            &column(|allocation| allocation.released.get()),
-            &column(|allocation| allocation.restored.get()),
+            "INSERT INTO allocation
+                (account_id, job_id, attempt, position, lot_id, taken, captured, released, restored)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::uuid[], $6::bigint[],
+                $7::bigint[], $8::bigint[], $9::bigint[])
+             ON CONFLICT ON CONSTRAINT allocation_key DO UPDATE SET captured = excluded.captured,
+                released = excluded.released, restored = excluded.restored",
+            &rows.iter().map(|(id, ..)| id.as_str().to_owned()).collect::<Vec<_>>(),
+            &rows.iter().map(|(_, attempt, ..)| attempt.job_id.to_string()).collect::<Vec<_>>(),
+            &rows.iter().map(|(_, attempt, ..)| attempt.number).collect::<Vec<_>>(),
+            &rows.iter().map(|(_, _, position, _)| *position).collect::<Vec<_>>(),
+            &rows.iter().map(|(.., row)| row.lot_id.0).collect::<Vec<_>>(),
+            &column(|row| row.taken.get()),
+            &column(|row| row.captured.get()),
+            &column(|row| row.released.get()),
+            &column(|row| row.restored.get()),
         )
         .execute(self.connection())
         .await?;

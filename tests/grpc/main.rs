@@ -2,8 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
+#![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
 mod audit;
+mod bad_input;
+mod database;
+mod decisions;
+mod demo;
+mod disputes;
+mod disputes_and_refunds;
+mod disputes_unknown;
+mod idempotency;
+mod idempotency_races;
+mod ledger;
+mod ledger_audit;
+mod ledger_races;
 mod roles;
 mod service;
 mod smoke;
+mod surface;
+mod tracing;

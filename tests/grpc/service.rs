@@ -44,34 +44,44 @@ async fn cluster() -> &'static Cluster {
 
 /// A running service with a database of its own.
 pub(crate) struct Service {
-    running: Running,
-    channel: Channel,
-    url: String,
+    pub(crate) running: Running,
+    pub(crate) channel: Channel,
+    endpoint: String,
+    pub(crate) url: String,
 }
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::start_with(SHIPPED).await
+    }
+
+    /// A service that decides by another policy document.
+    pub(crate) async fn start_with(policy: &str) -> Self {
         let cluster = cluster().await;
         let name = format!("test_{}", new_id(Clock::system().now()).simple());
         cluster.clone_database(&name, TEMPLATE).await.unwrap();
         let url = cluster.url(&name);
         let limits = Limits { max_connections: 8, ..Limits::default() };
         let store = Store::connect(&url, limits).await.unwrap();
-        let policies = Policies::parse(SHIPPED).unwrap();
+        let policies = Policies::parse(policy).unwrap();
         policies.publish(&store, Clock::system()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
             server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
         let endpoint = format!("http://{}", running.local_addr());
-        let channel = Channel::from_shared(endpoint).unwrap().connect().await.unwrap();
-        Self { running, channel, url }
+        let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
+        Self { running, channel, endpoint, url }
     }
 
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
         drop(self.channel);
         self.running.stop(Duration::from_secs(5)).await.unwrap();
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     pub(crate) fn channel(&self) -> Channel {
@@ -235,10 +245,12 @@ pub(crate) fn fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) ->
     violations.into_iter().map(|violation| violation.field).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn usd(minor_units: i64) -> Option<v1::Money> {
     Some(v1::Money { currency_code: "USD".to_owned(), minor_units })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field that is a message is an option")]
 pub(crate) fn by_payment(payment_id: &str) -> Option<v1::PurchaseReference> {
     use v1::purchase_reference::Reference;
     let payment = v1::Payment { provider: "stripe".to_owned(), payment_id: payment_id.to_owned() };
@@ -354,12 +366,13 @@ pub(crate) fn refund_result(
     at: &str,
 ) -> v1::RecordRefundResultRequest {
     let failed = result == v1::RefundResult::Failed;
+    let succeeded = result == v1::RefundResult::Succeeded;
     v1::RecordRefundResultRequest {
         request_id: request_id(),
         account_id: account_id.to_owned(),
         refund_id: refund_id.to_owned(),
         result: result.into(),
-        provider_refund_id: String::new(),
+        provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
     }

@@ -1,6 +1,7 @@
 //! Documents that must be refused, with the words that help whoever wrote them; and what a loaded one answers.
 
 use super::desk::{received_at, shipped};
+use makegood::domain::book::RestoreOutcome;
 use makegood::domain::fault::Fault;
 use makegood::domain::ids::Cause;
 use makegood::domain::money::Currency;
@@ -156,9 +157,9 @@ fn a_head_that_does_not_hold_together_is_refused() {
             "`referral`: `{amount}` has no value",
         ),
         (
-            "[faults.undetermined]\nclause = \"2.2\"",
-            "[faults.undetermined]\nclause = \"\"",
-            "`faults`: needs a clause",
+            "[reports.restored]\nclause = \"2.2\"",
+            "[reports.restored]\nclause = \"\"",
+            "`reports`: needs a clause",
         ),
     ] {
         let text = SHIPPED.replacen(from, to, 1);
@@ -188,8 +189,10 @@ fn causes_have_faults_and_faults_have_clauses() {
     assert_eq!(fault("content_blocked"), Fault::Customer);
     assert_eq!(fault("unknown"), Fault::Undetermined);
     assert_eq!(fault("never_heard_of"), Fault::Undetermined);
-    assert_eq!(document.fault_rule(Fault::Platform).unwrap().clause, "2.2");
-    assert_eq!(document.fault_rule(Fault::Customer).unwrap().clause, "3.1");
+    for outcome in RestoreOutcome::ALL {
+        let rule = document.report_rule(outcome).unwrap();
+        assert!(rule.sentence.contains(&format!("(§{})", rule.clause)), "{}", rule.sentence);
+    }
 }
 
 #[test]

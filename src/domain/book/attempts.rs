@@ -40,6 +40,29 @@ pub enum RestoreOutcome {
     NotRestorable(NotRestorable),
 }
 
+impl RestoreOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 6] = [
+        Self::Restored,
+        Self::Released,
+        Self::AlreadyRestored,
+        Self::NotRestorable(NotRestorable::NothingCharged),
+        Self::NotRestorable(NotRestorable::CustomerFault),
+        Self::NotRestorable(NotRestorable::FaultUndetermined),
+    ];
+
+    /// The name by which a policy document knows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+            Self::Released => "released",
+            Self::AlreadyRestored => "already_restored",
+            Self::NotRestorable(reason) => reason.name(),
+        }
+    }
+}
+
 /// Why a reported failure gives nothing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

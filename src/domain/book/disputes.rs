@@ -92,8 +92,9 @@ impl Book {
         Ok(losses)
     }
 
-    /// Undoes a lost dispute that was won after all. What is still owed is forgiven first; the rest had been
-    /// revoked, then or since, and comes back.
+    /// Undoes a lost dispute that was won after all. What is still owed is forgiven first, whichever dispute it was
+    /// for: what is left is then what the other disputes alone would have left. The rest had been revoked, then or
+    /// since, and comes back.
     ///
     /// # Errors
     /// [`BookError::OutOfRange`] when the losses are not this book's.
@@ -102,13 +103,11 @@ impl Book {
         for loss in losses {
             let target = loss.revoked.plus(loss.owed)?;
             let lot = self.lot_mut(loss.lot_id)?;
-            let forgiven = lot.owed.min(loss.owed);
+            let forgiven = lot.owed.min(target);
             lot.owed = lot.owed.minus(forgiven)?;
-            let others_owed = std::mem::take(&mut lot.owed);
+            // INVARIANT: nothing is owed any more when anything is given back.
             let credits = target.minus(forgiven)?;
             self.give_back(loss.lot_id, Bucket::Revoked, credits, cause)?;
-            // What another lost dispute is owed must not swallow what this one gives back.
-            self.lot_mut(loss.lot_id)?.owed = others_owed;
             reinstated = reinstated.plus(credits)?;
         }
         Ok(reinstated)

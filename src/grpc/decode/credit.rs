@@ -131,6 +131,9 @@ fn read_list_price(
     if price.is_some_and(|price| price.currency != list_price.currency) {
         return fields.wrong("list_price.currency_code", "must be the currency of `price`");
     }
+    if price.is_some_and(|price| price.minor_units > list_price.minor_units) {
+        return fields.wrong("list_price.minor_units", "must not be less than `price`");
+    }
     Some(Some(list_price))
 }
 

@@ -6,6 +6,7 @@ use crate::command::{
 };
 use crate::domain::chargeback::{ChargebackEvent, ChargebackPhase};
 use crate::domain::ids::{AccountId, RefundId, RefundRequestId, RequestId};
+use crate::domain::money::Money;
 use crate::domain::refund::RefundResult;
 use crate::domain::request::{Claim, Details, Evidence, EvidenceKind};
 use crate::proto::makegood::v1;
@@ -14,12 +15,12 @@ use tonic::Status;
 
 const MAX_EVIDENCE: usize = 20;
 const MAX_URI_BYTES: usize = 1_000;
-const MAX_EMAIL_BYTES: usize = 320;
+const MAX_EMAIL_BYTES: usize = 254;
 const MAX_TEXT_BYTES: usize = 4_000;
 const MAX_REASON_BYTES: usize = 1_000;
 const MAX_WORD_BYTES: usize = 64;
-/// One GiB: a larger paper is no paper.
-const MAX_EVIDENCE_BYTES: i64 = 1 << 30;
+/// A larger paper is no paper.
+const MAX_EVIDENCE_BYTES: i64 = 1_000_000_000;
 const SHA256_BYTES: usize = 32;
 
 /// A refund request as it was sent.
@@ -179,8 +180,17 @@ pub(in crate::grpc) fn record_refund_result(
     let result = fields.word("result", result, refund_result);
     let provider_refund_id = fields.optional_id("provider_refund_id", provider_refund_id);
     let failure_reason = fields.text("failure_reason", failure_reason, MAX_REASON_BYTES);
-    if result == Some(RefundResult::Failed) && failure_reason.as_ref().is_some_and(String::is_empty) {
-        fields.wrong::<()>("failure_reason", "is required when the refund failed");
+    if result == Some(RefundResult::Succeeded) && provider_refund_id == Some(None) {
+        fields.wrong::<()>("provider_refund_id", "is required when the refund succeeded");
+    }
+    match (result, failure_reason.as_ref().map(String::is_empty)) {
+        (Some(RefundResult::Failed), Some(true)) => {
+            fields.wrong::<()>("failure_reason", "is required when the refund failed");
+        }
+        (Some(result), Some(false)) if result != RefundResult::Failed => {
+            fields.wrong::<()>("failure_reason", "is for refunds that failed");
+        }
+        _ => {}
     }
     let occurred_at = fields.past("occurred_at", occurred_at);
     let told = refund_id.zip(result).zip(provider_refund_id).zip(failure_reason).zip(occurred_at);
@@ -203,7 +213,6 @@ fn refund_result(result: v1::RefundResult) -> Option<RefundResult> {
 
 /// An event of a dispute with its address.
 pub(in crate::grpc) struct ChargebackCall {
-    pub(in crate::grpc) account_id: Option<AccountId>,
     pub(in crate::grpc) request_id: RequestId,
     pub(in crate::grpc) event: RecordChargeback,
 }
@@ -214,14 +223,11 @@ pub(in crate::grpc) fn record_chargeback(
 ) -> Result<ChargebackCall, Status> {
     let mut fields = Fields::at(now);
     let request_id = fields.request_id(&request.request_id);
-    let account_id = fields.optional_id("account_id", request.account_id.clone());
+    // The payment tells the account, so the caller's word is only checked for its form.
+    let account_id: Option<Option<AccountId>> = fields.optional_id("account_id", request.account_id.clone());
     let event = read_event(&mut fields, request);
     let call = request_id.zip(account_id).zip(event);
-    fields.finish(call.map(|((request_id, account_id), event)| ChargebackCall {
-        account_id,
-        request_id,
-        event,
-    }))
+    fields.finish(call.map(|((request_id, _), event)| ChargebackCall { request_id, event }))
 }
 
 fn read_event(fields: &mut Fields, request: v1::RecordChargebackRequest) -> Option<RecordChargeback> {
@@ -250,6 +256,9 @@ fn read_event(fields: &mut Fields, request: v1::RecordChargebackRequest) -> Opti
     let provider_status = fields.text("provider_status", provider_status, MAX_WORD_BYTES);
     let reason_code = fields.text("reason_code", reason_code, MAX_WORD_BYTES);
     let amount = fields.money("amount", amount);
+    if amount.is_some_and(Money::is_zero) {
+        fields.wrong::<()>("amount.minor_units", "must be at least 1");
+    }
     let occurred_at = fields.past("occurred_at", occurred_at);
     let provider_event_id = fields.optional_id("provider_event_id", provider_event_id);
     Some(RecordChargeback {

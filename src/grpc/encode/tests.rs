@@ -214,7 +214,7 @@ fn a_dispute_over_an_unrecorded_payment_shows_no_account() {
 fn a_preview_has_a_decision_and_facts_in_the_notation_of_the_documents() {
     let answer: EvaluateAnswer = serde_json::from_str(
         r#"{"refund_request": null, "refunds": [], "decision": {
-            "decision_id": null, "decision_sha256": "", "decided_at": "2024-12-20T10:00:00Z", "trace_id": null,
+            "decision_id": null, "canonical": "", "decision_sha256": "", "decided_at": "2024-12-20T10:00:00Z", "trace_id": null,
             "facts": {"claim": "other", "received_at": "2024-12-20T10:00:00Z", "purchase_age": "7d",
                 "first_purchase": true, "standing": ["suspended"]},
             "decision": {"outcome": "DENY", "row": "14", "clauses": ["3.1"], "remedies": [],

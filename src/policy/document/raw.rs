@@ -1,6 +1,7 @@
 //! The document as it is written, before anything in it is understood.
 
-use super::{DocumentError, FaultRule, Guardrail, MAX_VERSION_BYTES};
+use super::{DocumentError, Guardrail, MAX_VERSION_BYTES, ReportRule};
+use crate::domain::book::RestoreOutcome;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{Cause, check_text};
 use crate::policy::calendar::Calendar;
@@ -24,7 +25,7 @@ pub(super) struct Document {
     pub(super) calendar: Calendar,
     pub(super) required_details: BTreeMap<String, Vec<String>>,
     pub(super) causes: BTreeMap<Cause, Fault>,
-    pub(super) faults: BTreeMap<Fault, FaultRule>,
+    pub(super) reports: BTreeMap<String, ReportRule>,
     pub(super) rows: Vec<Line>,
 }
 
@@ -63,15 +64,19 @@ impl Document {
         if self.title.trim().is_empty() {
             return Err(DocumentError::new("`title`", "must not be empty"));
         }
-        for fault in [Fault::Platform, Fault::Customer, Fault::Undetermined] {
+        let names = RestoreOutcome::ALL.map(RestoreOutcome::name);
+        for name in names {
             let told = self
-                .faults
-                .get(&fault)
+                .reports
+                .get(name)
                 .is_some_and(|rule| super::rows::is_clause(&rule.clause) && !rule.sentence.trim().is_empty());
             if !told {
-                let problem = format!("needs a clause and a sentence for `{fault:?}`").to_lowercase();
-                return Err(DocumentError::new("`faults`", problem));
+                let problem = format!("needs a clause and a sentence for `{name}`");
+                return Err(DocumentError::new("`reports`", problem));
             }
+        }
+        if let Some(unknown) = self.reports.keys().find(|name| !names.contains(&name.as_str())) {
+            return Err(DocumentError::new("`reports`", format!("there is no outcome `{unknown}`")));
         }
         Ok(())
     }
