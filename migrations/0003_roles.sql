@@ -111,15 +111,10 @@ GRANT UPDATE ON chargeback TO makegood_app;
 GRANT UPDATE (lifted_at, lifted_by) ON restriction TO makegood_app;
 -- A dispute that waited for its purchase moves to the purchase's account, its history with it.
 GRANT UPDATE (account_id) ON chargeback_event, external_key TO makegood_app;
-DO $$
-BEGIN
-    IF to_regclass('incident') IS NOT NULL THEN
-        GRANT UPDATE (stage, ended_at, resolved_by, resolution, restored_at) ON incident TO makegood_app;
-        GRANT UPDATE (after_account_id, after_job_id, after_attempt, accounts_seen, attempts_restored,
-            attempts_skipped, credits_restored, done_at) ON restoration TO makegood_app;
-    END IF;
-END
-$$;
+-- All of an incident, since a decision locks the table against declarations while it counts failures.
+GRANT UPDATE ON incident TO makegood_app;
+GRANT UPDATE (after_account_id, after_job_id, after_attempt, accounts_seen, attempts_restored, attempts_skipped,
+    credits_restored, done_at) ON restoration TO makegood_app;
 
 -- The migrations after this one, in the same session, make their tables as the owner.
 SET ROLE makegood_owner;

@@ -173,6 +173,10 @@ pub struct ServerSettings {
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_DRAIN_TIMEOUT", default_value = "10s")]
     #[arg(value_parser = duration)]
     pub drain_timeout: Duration,
+    /// How often holds and credits whose time is over are looked for
+    #[arg(long, value_name = "TIME", env = "MAKEGOOD_SWEEP_INTERVAL", default_value = "10s")]
+    #[arg(value_parser = duration)]
+    pub sweep_interval: Duration,
 }
 
 /// What the process tells about itself.

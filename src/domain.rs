@@ -7,6 +7,7 @@ pub mod credits;
 pub mod entry;
 pub mod fault;
 pub mod ids;
+pub mod incident;
 pub mod lot;
 pub mod money;
 pub(crate) mod names;

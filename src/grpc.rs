@@ -4,6 +4,8 @@ mod context;
 mod credit;
 mod decode;
 mod encode;
+mod incident;
+mod incident_page;
 mod pending;
 mod refund;
 mod status;

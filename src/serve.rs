@@ -63,7 +63,8 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
         store,
         policies,
     };
-    Ok((cluster, server::start(options).await?))
+    let running = server::start(options).await?.sweeping_every(settings.server.sweep_interval);
+    Ok((cluster, running))
 }
 
 /// Brings a real database up to date.

@@ -37,7 +37,7 @@ pub(super) fn check_decision(decision: &AuditDecision, found: &mut Vec<Violation
     }
     match &d.version_sha256 {
         None => {
-            row.broken(Check::DecisionDigest, format!("policy version `{}` is missing", d.policy_version))
+            row.broken(Check::DecisionDigest, format!("policy version `{}` is missing", d.policy_version));
         }
         Some(sha256) if *sha256 != d.document_sha256 => {
             row.broken(Check::DecisionDigest, "its policy version is another document now");

@@ -21,6 +21,8 @@ pub enum Reason {
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
+    /// No such incident.
+    IncidentNotFound,
     /// Fewer credits are available than needed.
     InsufficientCredits,
     /// The account may not spend now (§6).
@@ -45,6 +47,8 @@ pub enum Reason {
     DeliveryConflict,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
+    /// The incident is in a stage where this cannot be done.
+    IncidentStageConflict,
     /// The dispute is known for another payment.
     ChargebackMismatch,
     /// A field does not fit what is on record.
@@ -61,6 +65,7 @@ names!(Reason {
     UsageNotFound => "USAGE_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
+    IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
     AccountTerminated => "ACCOUNT_TERMINATED",
@@ -73,6 +78,7 @@ names!(Reason {
     DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
     DeliveryConflict => "DELIVERY_CONFLICT",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
     IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -91,6 +97,7 @@ impl Reason {
                 | Self::UsageNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
+                | Self::IncidentNotFound
         )
     }
 }

@@ -55,6 +55,7 @@ impl Desk {
         context: Context,
         call: Call<M>,
     ) -> Result<Answered<M::Answer>, Error> {
+        self.rehearsals.note(context.clock, &call.account_id);
         let run = Run { desk: self.clone(), context, call };
         // The inner result is a refusal that was committed with its key.
         self.store.transact(run).await?
@@ -128,11 +129,7 @@ pub(super) fn replay<A: DeserializeOwned>(
     fingerprint: &str,
 ) -> Result<Answered<A>, Error> {
     if stored.fingerprint != fingerprint {
-        return Err(Refusal::new(
-            Reason::IdempotencyKeyReused,
-            "this `request_id` was used before for another request; use a new one",
-        )
-        .into());
+        return Err(reused());
     }
     let unreadable = |_| Error::Broken("a stored answer cannot be read");
     if stored.refused {
@@ -182,6 +179,15 @@ impl Desk {
     pub(super) async fn read<R: Reading>(&self, reading: R) -> Result<R::Answer, Error> {
         self.store.read(ReadOnly(reading)).await
     }
+}
+
+/// The same error for every request id that was used before for something else.
+pub(super) fn reused() -> Error {
+    Refusal::new(
+        Reason::IdempotencyKeyReused,
+        "this `request_id` was used before for another request; use a new one",
+    )
+    .into()
 }
 
 /// The same error for every read of an account that is not there.

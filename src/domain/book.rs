@@ -6,6 +6,7 @@
 
 mod attempts;
 mod disputes;
+mod expiry;
 mod refunds;
 
 use super::credits::{Credits, OutOfRange};

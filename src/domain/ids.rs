@@ -170,6 +170,8 @@ own_id! {
     RestrictionId;
     /// A declared error of ours.
     IncidentId;
+    /// One run over everything that failed in an incident.
+    RestorationId;
     /// The caller's idempotency key of one mutation.
     RequestId;
 }

@@ -3,6 +3,7 @@
 
 mod credit;
 mod fields;
+mod incident;
 mod refund;
 
 pub(super) use credit::{
@@ -10,6 +11,9 @@ pub(super) use credit::{
     restore_credits,
 };
 pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
+pub(super) use incident::{
+    IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
+};
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
 };

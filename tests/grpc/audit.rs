@@ -36,7 +36,7 @@ impl Listener for Heard {
 
 /// What an audit finds at an instant, the server's own settings aside.
 pub(crate) async fn found_at(service: &Service, since: Option<&str>, now: &str) -> Vec<Violation> {
-    let store = Store::connect_to_audit(service.url()).await.unwrap();
+    let store = Store::connect_to_audit(&service.url).await.unwrap();
     let scope = Scope { since: since.map(instant), now: instant(now) };
     let mut heard = Heard::default();
     let tally = audit::run(&store, scope, &mut heard).await.unwrap();
@@ -191,7 +191,7 @@ async fn the_command_prints_one_object_a_line_and_fails() {
     superuser.execute("SET session_replication_role = replica").await.unwrap();
     superuser.execute("UPDATE entry SET credits = 99").await.unwrap();
     let Output { status, stdout, .. } = tokio::process::Command::new(env!("CARGO_BIN_EXE_makegood"))
-        .args(["audit", "--json", "--database-url", service.url()])
+        .args(["audit", "--json", "--database-url", &service.url])
         .output()
         .await
         .unwrap();

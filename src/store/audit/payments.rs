@@ -219,7 +219,7 @@ impl Snapshot {
             AuditDangling,
             "SELECT account_id, cause_kind AS kind, cause_id AS id FROM (
                 SELECT DISTINCT account_id, cause_kind, cause_id FROM entry
-                WHERE cause_kind IN ('purchase', 'refund_request', 'refund', 'chargeback')) cause
+                WHERE cause_kind IN ('purchase', 'refund_request', 'refund', 'chargeback', 'incident')) cause
              WHERE NOT CASE cause_kind
                 WHEN 'purchase' THEN EXISTS (SELECT FROM purchase p
                     WHERE p.account_id = cause.account_id AND p.purchase_id::text = cause_id)
@@ -227,6 +227,7 @@ impl Snapshot {
                     WHERE r.account_id = cause.account_id AND r.refund_request_id::text = cause_id)
                 WHEN 'refund' THEN EXISTS (SELECT FROM refund r
                     WHERE r.account_id = cause.account_id AND r.refund_id::text = cause_id)
+                WHEN 'incident' THEN EXISTS (SELECT FROM incident i WHERE i.incident_id::text = cause_id)
                 ELSE EXISTS (SELECT FROM chargeback c
                     WHERE c.account_id = cause.account_id AND c.chargeback_id::text = cause_id) END
                 AND ($1::timestamptz IS NULL OR account_id IN (SELECT account_id FROM account WHERE last_at >= $1))",
