@@ -11,6 +11,7 @@ pub mod incident;
 pub mod lot;
 pub mod money;
 pub(crate) mod names;
+pub mod note;
 pub mod purchase;
 pub mod refund;
 pub mod request;

@@ -6,6 +6,7 @@ mod decode;
 mod encode;
 mod incident;
 mod incident_page;
+mod page;
 mod pending;
 mod refund;
 mod status;

@@ -1,6 +1,6 @@
 //! Requests, decisions, policy versions and stored answers: what was said, and that it still says so.
 
-use super::finding::{Check, Row, Violation};
+use super::finding::{Check, Row, Violation, attempt_key};
 use crate::domain::purchase::Purchase;
 use crate::domain::request::RequestStage;
 use crate::store::{AuditDecision, AuditHeld, AuditKey, AuditPolicyVersion, AuditRequest};
@@ -125,7 +125,7 @@ fn check_record(key: &AuditKey, told: &str, purchase: &Purchase, found: &mut Vec
 /// An attempt reserved credits while its account was suspended or closed.
 pub(super) fn held_while_suspended(held: &AuditHeld) -> Violation {
     let AuditHeld { account_id, attempt, held_at, restriction_id, since } = held;
-    let key = format!("{account_id}/{}", attempt.replace('#', "/"));
+    let key = attempt_key(account_id, attempt);
     let message =
         format!("it reserved credits at {held_at}; restriction {restriction_id} is in force since {since}");
     Violation::new(Check::UsageSuspended, "usage", key, message)

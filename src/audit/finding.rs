@@ -163,3 +163,9 @@ impl<'a> Row<'a> {
         }
     }
 }
+
+/// The key of an attempt, whose stored name is `job#number`; a job's own name may hold a `#`.
+pub(super) fn attempt_key(account_id: &str, attempt: &str) -> String {
+    let (job_id, number) = attempt.rsplit_once('#').unwrap_or((attempt, "?"));
+    format!("{account_id}/{job_id}/{number}")
+}

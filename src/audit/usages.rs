@@ -1,6 +1,6 @@
 //! Attempts: what they took, charged and gave back, by allocation and by entry.
 
-use super::finding::{Check, Row, Violation};
+use super::finding::{Check, Row, Violation, attempt_key};
 use super::lots::Sum;
 use crate::domain::usage::UsageStage;
 use crate::store::AuditUsage;
@@ -26,7 +26,7 @@ fn sum(of: Option<i64>) -> Sum {
 }
 
 fn row_of<'a>(usage: &AuditUsage, found: &'a mut Vec<Violation>) -> Row<'a> {
-    let key = format!("{}/{}", usage.account_id, usage.attempt.replace('#', "/"));
+    let key = attempt_key(&usage.account_id, &usage.attempt);
     match usage.lot_id {
         Some(lot_id) if usage.stage.is_some() => Row::new("allocation", format!("{key}/{lot_id}"), found),
         _ => Row::new("usage", key, found),
@@ -73,7 +73,7 @@ fn check_allocation(usage: &AuditUsage, found: &mut Vec<Violation>) {
     let has_entries = usage.moved_taken.is_some() || usage.entries_ended_at.is_some();
     if usage.taken.is_none() {
         if let Some(lot_id) = usage.lot_id.filter(|_| has_entries) {
-            let key = format!("{}/{}/{lot_id}", usage.account_id, usage.attempt.replace('#', "/"));
+            let key = format!("{}/{lot_id}", attempt_key(&usage.account_id, &usage.attempt));
             let message = "it is missing; entries moved its credits";
             found.push(Violation::new(Check::UsageEntries, "allocation", key, message));
         }
@@ -96,7 +96,7 @@ fn check_allocation(usage: &AuditUsage, found: &mut Vec<Violation>) {
 impl Attempt {
     fn check(&self, found: &mut Vec<Violation>) {
         let first = &self.first;
-        let key = format!("{}/{}", first.account_id, first.attempt.replace('#', "/"));
+        let key = attempt_key(&first.account_id, &first.attempt);
         let mut row = Row::new("usage", key, found);
         let stage = first.stage.as_deref().and_then(UsageStage::parse);
         let (Some(stage), Some(cost), Some(outputs)) = (stage, first.cost, first.outputs) else {

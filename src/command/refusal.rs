@@ -17,6 +17,8 @@ pub enum Reason {
     PurchaseNotFound,
     /// The account has no such attempt.
     UsageNotFound,
+    /// The account has no such lot.
+    LotNotFound,
     /// The account has no such refund request.
     RefundRequestNotFound,
     /// The account has no such refund.
@@ -45,6 +47,8 @@ pub enum Reason {
     DeliveryExceedsPurchase,
     /// The delivery id was used with another outcome.
     DeliveryConflict,
+    /// Fewer credits can be revoked than were asked for.
+    RevocationExceedsAvailable,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
     /// The incident is in a stage where this cannot be done.
@@ -63,6 +67,7 @@ names!(Reason {
     AccountNotFound => "ACCOUNT_NOT_FOUND",
     PurchaseNotFound => "PURCHASE_NOT_FOUND",
     UsageNotFound => "USAGE_NOT_FOUND",
+    LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
     IncidentNotFound => "INCIDENT_NOT_FOUND",
@@ -77,6 +82,7 @@ names!(Reason {
     PurchaseRefunded => "PURCHASE_REFUNDED",
     DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
     DeliveryConflict => "DELIVERY_CONFLICT",
+    RevocationExceedsAvailable => "REVOCATION_EXCEEDS_AVAILABLE",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
@@ -95,6 +101,7 @@ impl Reason {
             Self::AccountNotFound
                 | Self::PurchaseNotFound
                 | Self::UsageNotFound
+                | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
                 | Self::IncidentNotFound
@@ -180,6 +187,12 @@ impl From<BookError> for Error {
             BookError::InsufficientCredits { needed, available } => {
                 Refusal::new(Reason::InsufficientCredits, message)
                     .with("needed", &needed)
+                    .with("available", &available)
+                    .into()
+            }
+            BookError::RevocationExceedsAvailable { asked, available } => {
+                Refusal::new(Reason::RevocationExceedsAvailable, message)
+                    .with("asked", &asked)
                     .with("available", &available)
                     .into()
             }

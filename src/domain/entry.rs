@@ -2,7 +2,8 @@
 
 use super::credits::Credits;
 use super::ids::{
-    AccountId, Actor, Attempt, ChargebackId, IncidentId, LotId, PurchaseId, RefundId, RefundRequestId,
+    AccountId, Actor, Attempt, ChargebackId, IncidentId, JobId, LotId, PurchaseId, Reference, RefundId,
+    RefundRequestId,
 };
 use super::lot::Bucket;
 use chrono::{DateTime, Utc};
@@ -11,7 +12,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// What a movement was made for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EntryCause {
     /// An attempt at a job.
     Usage(Attempt),
@@ -27,8 +29,8 @@ pub enum EntryCause {
     Incident(IncidentId),
     /// Time: credits ran out.
     Expiry,
-    /// A grant or a revocation by a person.
-    Person,
+    /// A grant or a revocation by a person, with the reference that they gave for it.
+    Person(Option<Reference>),
 }
 
 impl EntryCause {
@@ -43,7 +45,7 @@ impl EntryCause {
             Self::Chargeback(_) => "chargeback",
             Self::Incident(_) => "incident",
             Self::Expiry => "expiry",
-            Self::Person => "person",
+            Self::Person(_) => "person",
         }
     }
 
@@ -57,7 +59,30 @@ impl EntryCause {
             Self::Refund(id) => id.to_string(),
             Self::Chargeback(id) => id.to_string(),
             Self::Incident(id) => id.to_string(),
-            Self::Expiry | Self::Person => String::new(),
+            Self::Person(reference) => reference.as_ref().map(ToString::to_string).unwrap_or_default(),
+            Self::Expiry => String::new(),
+        }
+    }
+
+    /// The cause of a stored kind and id; `None` when no cause has them.
+    #[must_use]
+    pub fn parse(kind: &str, id: &str) -> Option<Self> {
+        match kind {
+            "usage" => {
+                // The number comes last, since a job's id may hold any character.
+                let (job_id, number) = id.rsplit_once('#')?;
+                let attempt = Attempt { job_id: JobId::parse(job_id).ok()?, number: number.parse().ok()? };
+                Some(Self::Usage(attempt))
+            }
+            "purchase" => PurchaseId::parse(id).ok().map(Self::Purchase),
+            "refund_request" => RefundRequestId::parse(id).ok().map(Self::RefundRequest),
+            "refund" => RefundId::parse(id).ok().map(Self::Refund),
+            "chargeback" => ChargebackId::parse(id).ok().map(Self::Chargeback),
+            "incident" => IncidentId::parse(id).ok().map(Self::Incident),
+            "expiry" if id.is_empty() => Some(Self::Expiry),
+            "person" if id.is_empty() => Some(Self::Person(None)),
+            "person" => Reference::parse(id).ok().map(|reference| Self::Person(Some(reference))),
+            _ => None,
         }
     }
 }
@@ -189,4 +214,40 @@ pub fn chain(
         })
         .collect();
     (entries, head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_cause_is_read_back_as_it_was_written() {
+        let id = Uuid::from_u128(7);
+        let attempt = |job: &str| Attempt { job_id: JobId::parse(job).unwrap(), number: 12 };
+        let reference = Reference::parse("spring").unwrap();
+        for cause in [
+            EntryCause::Usage(attempt("job-1")),
+            EntryCause::Usage(attempt("a#3#")),
+            EntryCause::Purchase(PurchaseId(id)),
+            EntryCause::RefundRequest(RefundRequestId(id)),
+            EntryCause::Refund(RefundId(id)),
+            EntryCause::Chargeback(ChargebackId(id)),
+            EntryCause::Incident(IncidentId(id)),
+            EntryCause::Expiry,
+            EntryCause::Person(None),
+            EntryCause::Person(Some(reference)),
+        ] {
+            assert_eq!(EntryCause::parse(cause.kind(), &cause.id()), Some(cause));
+        }
+    }
+
+    #[test]
+    fn what_no_cause_writes_is_not_read() {
+        for (kind, id) in
+            [("usage", "job-1"), ("usage", "#1"), ("purchase", "7"), ("expiry", "x"), ("gift", "")]
+        {
+            assert_eq!(EntryCause::parse(kind, id), None, "{kind} {id}");
+        }
+    }
 }

@@ -110,6 +110,8 @@ outside_id! {
     ProviderRefundId <= 128;
     /// A failure cause as workers report it: a key of the policy's cause map.
     Cause <= 64;
+    /// The platform's id of the occasion for which a person gave credits, such as a campaign.
+    Reference <= 128;
     /// Whoever acted: a role and a subject.
     Actor <= 256;
 }

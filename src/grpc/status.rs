@@ -146,6 +146,7 @@ const fn code_of(reason: Reason) -> Code {
         Reason::AccountNotFound
         | Reason::PurchaseNotFound
         | Reason::UsageNotFound
+        | Reason::LotNotFound
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
         | Reason::IncidentNotFound => Code::NotFound,
@@ -157,6 +158,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::HoldExpired
         | Reason::PurchaseRefunded
         | Reason::DeliveryExceedsPurchase
+        | Reason::RevocationExceedsAvailable
         | Reason::RefundStageConflict
         | Reason::IncidentStageConflict
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,

@@ -61,7 +61,7 @@ async fn entries_are_never_changed_or_removed() {
         "UPDATE entry SET credits = credits + 1",
         "UPDATE entry SET actor = 'nobody' WHERE false",
         "DELETE FROM entry WHERE seq = 1",
-        "TRUNCATE entry",
+        "TRUNCATE entry CASCADE",
         "TRUNCATE account CASCADE",
     ] {
         assert_eq!(refused_by(&mut database, statement).await, "entry_append_only", "{statement}");

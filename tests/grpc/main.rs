@@ -6,18 +6,21 @@
 
 mod audit;
 mod bad_input;
+mod by_hand;
 mod database;
 mod decisions;
 mod demo;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod history;
 mod idempotency;
 mod idempotency_races;
 mod incidents;
 mod ledger;
 mod ledger_audit;
 mod ledger_races;
+mod pages;
 mod restorations;
 mod roles;
 mod service;

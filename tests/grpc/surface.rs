@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 14] = [
+const WORKING: [&str; 19] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -39,6 +39,11 @@ const WORKING: [&str; 14] = [
     "CreditService/ReleaseCredits",
     "CreditService/RestoreCredits",
     "CreditService/GetBalance",
+    "CreditService/GrantCredits",
+    "CreditService/RevokeCredits",
+    "CreditService/GetUsage",
+    "CreditService/ListLots",
+    "CreditService/ListEntries",
     "IncidentService/DeclareIncident",
     "IncidentService/ResolveIncident",
     "IncidentService/RestoreIncident",
