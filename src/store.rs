@@ -4,6 +4,7 @@
 //! `FOR NO KEY UPDATE`, `list_` a bounded list, `insert_` and `append_` and `update_` nothing.
 
 mod account;
+mod audit;
 mod balance;
 mod batch;
 mod case_file;
@@ -30,10 +31,14 @@ mod transact;
 mod usage;
 
 pub use account::AccountRow;
+pub use audit::{
+    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+};
 pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
-pub use connect::{Limits, Store, migrate};
+pub use connect::{Limits, Role, Store, migrate};
 pub use error::Error;
 pub use history::{EntryFilter, LotFilter, SeqSpan};
 pub use incident::IncidentFilter;

@@ -60,6 +60,9 @@ pub(super) async fn enter(
             book.expire()?;
         }
         canceled_refunds = stop_refunds(session, &mut book, purchase).await?;
+        // The restriction points to its dispute, so a new one is written first.
+        let account_id = session.account_id;
+        session.writing().upsert_chargeback(account_id, chargeback).await?;
         suspend(session, chargeback).await?;
     }
     settle(&mut book, chargeback, purchase, before, another_open)?;

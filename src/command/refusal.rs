@@ -234,6 +234,8 @@ impl StoreFailure {
             store::Error::Refused(_)
             | store::Error::CorruptRow { .. }
             | store::Error::Migration(_)
+            | store::Error::NoRole(_)
+            | store::Error::NotMember(_)
             | store::Error::Database(_) => Self::Internal,
         }
     }

@@ -9,6 +9,7 @@ use super::lot::Bucket;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// What a movement was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -137,21 +138,42 @@ pub struct Entry {
     pub hash: Hash,
 }
 
-/// What is hashed, in this order, as JSON after the previous hash. A change here breaks every chain:
-/// add a version field instead.
-#[derive(Serialize)]
-struct HashedEntry<'a> {
-    account_id: &'a AccountId,
-    seq: i64,
-    lot_id: LotId,
-    from: Bucket,
-    to: Bucket,
-    credits: Credits,
-    cause_kind: &'a str,
-    cause_id: &'a str,
-    actor: &'a Actor,
-    trace_id: Option<&'a str>,
-    at_micros: i64,
+/// What is hashed of an entry, in this order, as JSON after the previous hash. Plain, so that a stored row can be
+/// hashed as it is, whatever it says. A change here breaks every chain: add a version field instead.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct HashedEntry<'a> {
+    /// The account.
+    pub account_id: &'a str,
+    /// Its place in the account's chain.
+    pub seq: i64,
+    /// The lot.
+    pub lot_id: Uuid,
+    /// The name of the bucket that the credits left.
+    pub from: &'a str,
+    /// The name of the bucket that they went to.
+    pub to: &'a str,
+    /// How many.
+    pub credits: i64,
+    /// The kind of the cause.
+    pub cause_kind: &'a str,
+    /// The cause's id within its kind.
+    pub cause_id: &'a str,
+    /// Who caused it.
+    pub actor: &'a str,
+    /// The trace that it happened in.
+    pub trace_id: Option<&'a str>,
+    /// When, in microseconds since 1970.
+    pub at_micros: i64,
+}
+
+impl HashedEntry<'_> {
+    /// The entry's hash behind the hash of the entry before.
+    #[must_use]
+    pub fn hash(&self, prev_hash: &Hash) -> Hash {
+        // Plain strings and integers always have a JSON form, so the default is never reached.
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::new().chain_update(prev_hash).chain_update(body).finalize().into()
+    }
 }
 
 /// Gives movements their places in the chain of `account_id` behind `head`, and returns the new end.
@@ -171,19 +193,19 @@ pub fn chain(
             let seq = head.seq.saturating_add(1);
             let cause_id = movement.cause.id();
             let hashed = HashedEntry {
-                account_id,
+                account_id: account_id.as_str(),
                 seq,
-                lot_id: movement.lot_id,
-                from: movement.from,
-                to: movement.to,
-                credits: movement.credits,
+                lot_id: movement.lot_id.0,
+                from: movement.from.name(),
+                to: movement.to.name(),
+                credits: movement.credits.get(),
                 cause_kind: movement.cause.kind(),
                 cause_id: &cause_id,
-                actor,
+                actor: actor.as_str(),
                 trace_id,
                 at_micros: at.timestamp_micros(),
             };
-            let hash = hash(&head.hash, &hashed);
+            let hash = hashed.hash(&head.hash);
             let trace_id = trace_id.map(str::to_owned);
             let entry =
                 Entry { seq, movement, actor: actor.clone(), trace_id, at, prev_hash: head.hash, hash };
@@ -192,12 +214,6 @@ pub fn chain(
         })
         .collect();
     (entries, head)
-}
-
-fn hash(prev_hash: &Hash, entry: &HashedEntry<'_>) -> Hash {
-    // Plain strings and integers always have a JSON form, so the default is never reached.
-    let body = serde_json::to_vec(entry).unwrap_or_default();
-    Sha256::new().chain_update(prev_hash).chain_update(body).finalize().into()
 }
 
 #[cfg(test)]

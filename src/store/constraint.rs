@@ -13,7 +13,7 @@ pub enum Meaning {
     Sums,
     /// More was delivered, refunded or paid back than there was.
     Cap,
-    /// Entries are never changed or removed.
+    /// Entries, decisions and policy versions are never changed or removed.
     AppendOnly,
 }
 
@@ -26,14 +26,21 @@ pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("allocation_lot", Meaning::Dangling),
     ("allocation_sums", Meaning::Sums),
     ("allocation_usage", Meaning::Dangling),
+    ("chargeback_account", Meaning::Dangling),
     ("chargeback_amount", Meaning::Sums),
     ("chargeback_closed", Meaning::Sums),
     ("chargeback_dispute_once", Meaning::Exists),
+    ("chargeback_event_amount", Meaning::Sums),
+    ("chargeback_event_chargeback", Meaning::Dangling),
     ("chargeback_event_key", Meaning::Exists),
+    ("chargeback_event_kind", Meaning::UnknownWord),
+    ("chargeback_event_phase", Meaning::UnknownWord),
     ("chargeback_key", Meaning::Exists),
     ("chargeback_phase", Meaning::UnknownWord),
     ("chargeback_purchase", Meaning::Dangling),
     ("chargeback_stage", Meaning::UnknownWord),
+    ("decision_append_only", Meaning::AppendOnly),
+    ("decision_digests", Meaning::Sums),
     ("decision_key", Meaning::Exists),
     ("decision_request", Meaning::Dangling),
     ("delivery_key", Meaning::Exists),
@@ -67,6 +74,7 @@ pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("operator_note_digest", Meaning::Sums),
     ("operator_note_entry", Meaning::Dangling),
     ("operator_note_key", Meaning::Exists),
+    ("policy_version_append_only", Meaning::AppendOnly),
     ("policy_version_key", Meaning::Exists),
     ("purchase_account", Meaning::Dangling),
     ("purchase_dispute", Meaning::UnknownWord),
@@ -93,6 +101,7 @@ pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("restoration_request_once", Meaning::Exists),
     ("restoration_sums", Meaning::Sums),
     ("restriction_account", Meaning::Dangling),
+    ("restriction_chargeback", Meaning::Dangling),
     ("restriction_key", Meaning::Exists),
     ("restriction_kind", Meaning::UnknownWord),
     ("restriction_lifted", Meaning::Sums),

@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
+mod audit;
 mod bad_input;
 mod by_hand;
 mod database;
@@ -21,6 +22,7 @@ mod ledger_audit;
 mod ledger_races;
 mod pages;
 mod restorations;
+mod roles;
 mod service;
 mod smoke;
 mod surface;

@@ -37,9 +37,7 @@ async fn cluster() -> &'static Cluster {
             };
             let cluster = Cluster::start(options).await.unwrap();
             cluster.create_database(TEMPLATE).await.unwrap();
-            let store = Store::connect(&cluster.url(TEMPLATE), Limits::default()).await.unwrap();
-            store::migrate(&store).await.unwrap();
-            store.close().await;
+            store::migrate(&cluster.url(TEMPLATE)).await.unwrap();
             cluster
         })
         .await
