@@ -245,6 +245,6 @@ fn lot(at: DateTime<Utc>) -> anyhow::Result<Lot> {
         granted_at: at,
         expires_at: None,
     };
-    book.grant(new, Credits::try_from(PER_LOT)?, false, &EntryCause::Person)?;
+    book.grant(new, Credits::try_from(PER_LOT)?, false, &EntryCause::Person(None))?;
     book.close().new_lots.pop().context("a granted lot is missing")
 }

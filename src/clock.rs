@@ -34,6 +34,15 @@ impl Clock {
         Self(Source::Fixed(instant))
     }
 
+    /// The instant at which it stands still; `None` for the machine's clock.
+    #[must_use]
+    pub const fn fixed_at(&self) -> Option<DateTime<Utc>> {
+        match self.0 {
+            Source::System => None,
+            Source::Fixed(instant) => Some(instant),
+        }
+    }
+
     /// The present instant, truncated to microseconds.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {

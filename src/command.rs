@@ -8,6 +8,9 @@ mod chargeback;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod grant;
+mod history;
+mod incident;
 mod lane;
 mod page;
 mod policies;
@@ -15,14 +18,19 @@ mod purchase;
 mod refund_request;
 mod refund_result;
 mod refusal;
+mod rehearsal;
 mod remedy;
+mod restoration;
+mod revocation;
 mod run;
 mod session;
+mod sweep;
 
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
 use lane::Lanes;
+use rehearsal::Rehearsals;
 
 // What the wire shows of a decision.
 pub use crate::policy::{
@@ -39,13 +47,19 @@ pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use grant::{GrantAnswer, GrantCredits};
+pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWindow};
+pub use incident::{DeclareIncident, IncidentFilter, ResolveIncident};
 pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
+pub use restoration::{RestorationView, RestoreIncident};
+pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use run::{Answered, Call, Mutation};
+pub use sweep::Swept;
 
 /// Who calls, when, and in which trace.
 #[derive(Debug, Clone)]
@@ -64,6 +78,7 @@ pub struct Desk {
     store: Store,
     policies: Policies,
     lanes: Lanes,
+    rehearsals: Rehearsals,
 }
 
 impl Desk {
@@ -72,6 +87,6 @@ impl Desk {
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
         let lanes = Lanes::start(&store, &policies);
-        Self { store, policies, lanes }
+        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
     }
 }

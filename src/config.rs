@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -28,6 +29,7 @@ Examples:
   makegood                                        a private database, served on loopback
   makegood --listen 127.0.0.1:6000 --log json     another port, logs for machines
   makegood migrate --database-url postgres://…    bring a real database up to date
+  makegood audit --database-url postgres://…      prove that nothing was lost, changed or paid twice
   makegood demo                                   play one day at the desk against a running service";
 
 /// The refund desk for platforms that sell generation credits: keeps the credit
@@ -51,6 +53,8 @@ pub enum Command {
     Serve(Box<Settings>),
     /// Bring the database's schema up to date, and end
     Migrate(MigrateSettings),
+    /// Prove from the tables that nothing was lost, changed or paid twice; exit 1 and name what was
+    Audit(AuditSettings),
     /// Play one day at the desk against a running service, and print every decision
     Demo(DemoSettings),
 }
@@ -78,6 +82,20 @@ pub struct MigrateSettings {
     /// What the process tells about itself.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+}
+
+/// Everything that `audit` can be told.
+#[derive(Clone, Debug, Args)]
+pub struct AuditSettings {
+    /// Which database is audited; without a URL the private one of `--data-dir`, on which no service may run.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Only accounts that changed since then, each from its first entry on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<DateTime<Utc>>,
+    /// One JSON object a line, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Everything that `demo` can be told.
@@ -155,6 +173,10 @@ pub struct ServerSettings {
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_DRAIN_TIMEOUT", default_value = "10s")]
     #[arg(value_parser = duration)]
     pub drain_timeout: Duration,
+    /// How often holds and credits whose time is over are looked for
+    #[arg(long, value_name = "TIME", env = "MAKEGOOD_SWEEP_INTERVAL", default_value = "10s")]
+    #[arg(value_parser = duration)]
+    pub sweep_interval: Duration,
 }
 
 /// What the process tells about itself.
@@ -238,6 +260,7 @@ impl Command {
         match self {
             Self::Serve(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
             Self::Migrate(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
+            Self::Audit(settings) => settings.database.check(),
             Self::Demo(settings) if !is_http(&settings.endpoint) => {
                 Err("the endpoint must begin with http:// or https://".to_owned())
             }

@@ -2,6 +2,7 @@
 //!
 //! The rooms, and what each may know, are described in `ARCHITECTURE.md`; `tests/tidy` checks the borders.
 
+pub mod audit;
 pub mod clock;
 pub mod command;
 pub mod config;

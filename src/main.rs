@@ -1,7 +1,7 @@
 //! The `makegood` binary: reads the settings and does what was asked.
 
 use makegood::config::{self, Command};
-use makegood::{demo, serve};
+use makegood::{audit, demo, serve};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -9,6 +9,12 @@ async fn main() -> ExitCode {
     let done = match config::load() {
         Command::Serve(settings) => serve::serve(*settings).await,
         Command::Migrate(settings) => serve::migrate(settings).await,
+        Command::Audit(settings) => match audit::audit(settings).await {
+            Ok(true) => Ok(()),
+            // The violations were printed; they are the answer.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Demo(settings) => demo::run(&settings).await,
     };
     match done {

@@ -154,6 +154,12 @@ fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it said:\n{output}") }
 }
 
+/// Whether a data directory holds a private cluster.
+#[must_use]
+pub fn is_made(data_dir: &Path) -> bool {
+    place::made_in(data_dir)
+}
+
 /// A running private cluster.
 ///
 /// [`Cluster::stop`] ends it cleanly and says so; dropping it, or the death of

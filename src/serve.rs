@@ -63,7 +63,8 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
         store,
         policies,
     };
-    Ok((cluster, server::start(options).await?))
+    let running = server::start(options).await?.sweeping_every(settings.server.sweep_interval);
+    Ok((cluster, running))
 }
 
 /// Brings a real database up to date.
@@ -75,9 +76,7 @@ pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<()> {
     let Some(url) = settings.database.url() else {
         bail!("name the database with --database-url or DATABASE_URL; a private one is migrated by `serve`");
     };
-    let store = connect(url.expose(), &settings.database).await?;
-    store::migrate(&store).await.context("the migrations could not be applied")?;
-    store.close().await;
+    store::migrate(url.expose()).await.context("the migrations could not be applied")?;
     announce("the database is up to date");
     telemetry.shutdown().await;
     Ok(())
@@ -102,8 +101,9 @@ async fn open(settings: &DatabaseSettings) -> anyhow::Result<(Option<Cluster>, S
     };
     let cluster = Cluster::start(options).await?;
     cluster.create_database(DATABASE).await?;
-    let store = connect(&cluster.url(DATABASE), settings).await?;
-    store::migrate(&store).await.context("the private database could not be migrated")?;
+    let url = cluster.url(DATABASE);
+    store::migrate(&url).await.context("the private database could not be migrated")?;
+    let store = connect(&url, settings).await?;
     let made = if cluster.is_new() { "new" } else { "kept" };
     announce(&format!(
         "database   private PostgreSQL {}, {made}, in {}\n           psql -h {} -U postgres {DATABASE}",

@@ -1,5 +1,7 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
+mod sweeper;
+
 use crate::command::{Desk, Policies};
 use crate::grpc::Api;
 use crate::proto::DESCRIPTOR;
@@ -7,6 +9,7 @@ use crate::store::Store;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+use sweeper::Sweeper;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -65,6 +68,8 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), tonic::transport::Error>>,
     store: Store,
+    desk: Desk,
+    sweeper: Option<Sweeper>,
 }
 
 /// Whether this address may be listened on without authentication.
@@ -91,7 +96,8 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     // Loopback without authentication is development, where callers may bring a test clock.
-    let api = Api::new(Desk::new(store.clone(), policies), true, request_timeout);
+    let desk = Desk::new(store.clone(), policies);
+    let api = Api::new(desk.clone(), true, request_timeout);
     let routes = api
         .routes()
         .add_service(health_service)
@@ -108,7 +114,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             let _ = stopped.await;
         });
     health.set_service_status("", ServingStatus::Serving).await;
-    Ok(Running { local_addr, health, stop, task: tokio::spawn(server), store })
+    Ok(Running { local_addr, health, stop, task: tokio::spawn(server), store, desk, sweeper: None })
 }
 
 impl Running {
@@ -116,6 +122,13 @@ impl Running {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Sweeps what runs out of time, about every `interval`, until the server is stopped.
+    #[must_use]
+    pub fn sweeping_every(mut self, interval: Duration) -> Self {
+        self.sweeper = Some(Sweeper::start(self.desk.clone(), interval));
+        self
     }
 
     /// Waits until the server ends by itself, which it does only by an error.
@@ -132,8 +145,11 @@ impl Running {
     /// # Errors
     /// The transport's.
     pub async fn stop(self, drain: Duration) -> Result<(), Error> {
-        let Self { health, stop, mut task, store, .. } = self;
+        let Self { health, stop, mut task, store, sweeper, .. } = self;
         health.set_service_status("", ServingStatus::NotServing).await;
+        if let Some(sweeper) = sweeper {
+            sweeper.stop().await;
+        }
         let _ = stop.send(());
         let ended = tokio::time::timeout(drain, &mut task).await;
         // A connection that never spoke would be waited for without end.

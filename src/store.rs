@@ -4,6 +4,7 @@
 //! `FOR NO KEY UPDATE`, `list_` a bounded list, `insert_` and `append_` and `update_` nothing.
 
 mod account;
+mod audit;
 mod balance;
 mod batch;
 mod case_file;
@@ -12,25 +13,38 @@ mod connect;
 pub mod constraint;
 mod entry;
 mod error;
+mod failure;
+mod history;
+mod incident;
 mod key;
 mod lot;
+mod note;
 mod policy_version;
 mod purchase;
 mod read;
 mod refund;
 mod request;
+mod restoration;
 mod restriction;
+mod sweep;
 mod transact;
 mod usage;
 
 pub use account::AccountRow;
+pub use audit::{
+    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+};
 pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
-pub use connect::{Limits, Store, migrate};
+pub use connect::{Limits, Role, Store, migrate};
 pub use error::Error;
+pub use history::{EntryFilter, LotFilter, SeqSpan};
+pub use incident::IncidentFilter;
 pub use key::{ExternalKind, Key, StoredAnswer};
 pub use policy_version::PolicyVersionRow;
 pub use request::{DecisionRow, RequestOpening};
+pub use restoration::NewRestoration;
 pub use restriction::NewRestriction;
 pub use transact::{Fault, Tx, Work};

@@ -143,3 +143,27 @@ fn a_named_folder_without_the_programs_is_refused_with_a_sentence() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("does not hold an `initdb` and a `postgres`"), "{said}");
 }
+
+#[tokio::test]
+async fn a_private_database_is_audited_when_nothing_serves_it() {
+    let dir = folder();
+    let audit = || {
+        let mut audit = Command::new(env!("CARGO_BIN_EXE_makegood"));
+        audit.args(["audit", "--data-dir"]).arg(dir.path()).env_remove("DATABASE_URL");
+        let ended = audit.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ended.status.code(), text(ended.stdout), text(ended.stderr))
+    };
+    let (code, _, said) = audit();
+    assert!(code == Some(1) && said.contains("there is no private database"), "{said}");
+    assert!(!dir.path().join("postgres").exists(), "an audit made a database");
+    let process = Process::start(dir.path());
+    process.record(purchase()).await;
+    let (code, _, said) = audit();
+    assert!(code == Some(1) && said.contains("another makegood"), "{said}");
+    process.signal(Signal::SIGTERM);
+    assert!(process.end().0.success());
+    let (code, printed, said) = audit();
+    assert!(printed.contains("every promise is kept"), "{printed}{said}");
+    assert_eq!(code, Some(0));
+}

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use makegood::config;
 use makegood::domain::ids::AccountId;
 use makegood::postgres::{Cluster, Options};
-use makegood::store::{self, Limits, Store};
+use makegood::store;
 use sqlx::{Connection, Executor, PgConnection};
 use std::fmt::Write;
 use std::fs;
@@ -72,9 +72,7 @@ impl Ground {
         };
         let cluster = Cluster::start(options).await?;
         cluster.create_database(SEED).await?;
-        let store = Store::connect(&cluster.url(SEED), Limits::default()).await?;
-        store::migrate(&store).await?;
-        store.close().await;
+        store::migrate(&cluster.url(SEED)).await?;
         let mut connection = PgConnection::connect(&cluster.url(SEED)).await?;
         // Checkpoints come in their own time, not in the middle of one side's run.
         connection.execute("ALTER SYSTEM SET max_wal_size = '8GB'").await?;

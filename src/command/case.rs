@@ -91,8 +91,7 @@ impl RequestInput {
             attempts: tx.list_attempts(account_id).await?,
             failed_credits: tx.load_failed_credits(account_id).await?,
             attempt_ended_at,
-            // Nobody can declare incidents yet; outages show in the attempts.
-            incidents: Vec::new(),
+            incidents: tx.list_incident_files(account_id).await?,
         })
     }
 }

@@ -47,10 +47,22 @@ pub(super) async fn enter(
     let siblings = siblings(session, chargeback).await?;
     let another_open = siblings.contains(&ChargebackStage::Open);
     let mut book = book_of(session, purchase.purchase_id).await?;
+    let was_suspended = session.standing().await?.has(RestrictionKind::Suspended);
+    if was_suspended {
+        // What ran out while it could not be spent lives on; the suspension may be about to end.
+        book.extend()?;
+    }
     let mut canceled_refunds = Vec::new();
     if matches!(after, ChargebackStage::Open | ChargebackStage::Lost) && before != Some(ChargebackStage::Open)
     {
+        if !was_suspended {
+            // What had run out before is over: the suspension that begins must not keep it.
+            book.expire()?;
+        }
         canceled_refunds = stop_refunds(session, &mut book, purchase).await?;
+        // The restriction points to its dispute, so a new one is written first.
+        let account_id = session.account_id;
+        session.writing().upsert_chargeback(account_id, chargeback).await?;
         suspend(session, chargeback).await?;
     }
     settle(&mut book, chargeback, purchase, before, another_open)?;

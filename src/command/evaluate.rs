@@ -73,6 +73,8 @@ impl Mutation for EvaluateRequest {
 
     async fn apply(&self, session: &mut Session<'_>) -> Result<EvaluateAnswer, Error> {
         let policy = session.policy();
+        // What the facts count as ours, the remedy must find again.
+        session.tx.lock_incidents().await?;
         let judged = Judged::of(session.tx, session.account_id, &self.input, policy, session.now).await?;
         let purchase = judged.file.purchase.as_ref().map(|file| file.purchase.clone());
         let refund_request = self.open(session, &judged).await?;

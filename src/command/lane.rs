@@ -54,6 +54,7 @@ impl Desk {
     /// [`Error::Refused`] with the reason, the same one each time; [`Error::Overloaded`] when the lane is full and
     /// nothing was begun; [`Error::Store`] when nothing can be said.
     pub async fn hot<H: Hot>(&self, context: Context, call: Call<H>) -> Result<Answered<H::Answer>, Error> {
+        self.rehearsals.note(context.clock, &call.account_id);
         let (reply, answer) = oneshot::channel();
         let lane = self.lanes.of(&call.account_id).ok_or(Error::Broken("there is no lane"))?;
         let place = lane.try_reserve().map_err(|_| Error::Overloaded)?;

@@ -17,10 +17,14 @@ pub enum Reason {
     PurchaseNotFound,
     /// The account has no such attempt.
     UsageNotFound,
+    /// The account has no such lot.
+    LotNotFound,
     /// The account has no such refund request.
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
+    /// No such incident.
+    IncidentNotFound,
     /// Fewer credits are available than needed.
     InsufficientCredits,
     /// The account may not spend now (§6).
@@ -43,8 +47,12 @@ pub enum Reason {
     DeliveryExceedsPurchase,
     /// The delivery id was used with another outcome.
     DeliveryConflict,
+    /// Fewer credits can be revoked than were asked for.
+    RevocationExceedsAvailable,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
+    /// The incident is in a stage where this cannot be done.
+    IncidentStageConflict,
     /// The dispute is known for another payment.
     ChargebackMismatch,
     /// A field does not fit what is on record.
@@ -59,8 +67,10 @@ names!(Reason {
     AccountNotFound => "ACCOUNT_NOT_FOUND",
     PurchaseNotFound => "PURCHASE_NOT_FOUND",
     UsageNotFound => "USAGE_NOT_FOUND",
+    LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
+    IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
     AccountTerminated => "ACCOUNT_TERMINATED",
@@ -72,7 +82,9 @@ names!(Reason {
     PurchaseRefunded => "PURCHASE_REFUNDED",
     DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
     DeliveryConflict => "DELIVERY_CONFLICT",
+    RevocationExceedsAvailable => "REVOCATION_EXCEEDS_AVAILABLE",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
     IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -89,8 +101,10 @@ impl Reason {
             Self::AccountNotFound
                 | Self::PurchaseNotFound
                 | Self::UsageNotFound
+                | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
+                | Self::IncidentNotFound
         )
     }
 }
@@ -176,6 +190,12 @@ impl From<BookError> for Error {
                     .with("available", &available)
                     .into()
             }
+            BookError::RevocationExceedsAvailable { asked, available } => {
+                Refusal::new(Reason::RevocationExceedsAvailable, message)
+                    .with("asked", &asked)
+                    .with("available", &available)
+                    .into()
+            }
             BookError::NotHeld(stage) => {
                 Refusal::new(Reason::UsageNotHeld, message).with("stage", &stage.name()).into()
             }
@@ -214,6 +234,8 @@ impl StoreFailure {
             store::Error::Refused(_)
             | store::Error::CorruptRow { .. }
             | store::Error::Migration(_)
+            | store::Error::NoRole(_)
+            | store::Error::NotMember(_)
             | store::Error::Database(_) => Self::Internal,
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundStage};
 use crate::domain::request::RefundRequest;
+use crate::domain::usage::Usage;
 use crate::policy::{Grant, RemedyKind};
 
 /// What the decision and the ledger must agree on, or nothing is written.
@@ -49,22 +50,30 @@ async fn restore_failed(
 ) -> Result<(), Error> {
     let account_id = session.account_id;
     let cause = EntryCause::RefundRequest(request.refund_request_id);
-    let mut usages = Vec::new();
-    for attempt in session.tx.list_failed_attempts(account_id).await?.iter().rev() {
-        usages.extend(session.find_usage(attempt).await?);
-    }
-    let lot_ids: Vec<LotId> =
-        usages.iter().flat_map(|usage| &usage.allocations).map(|allocation| allocation.lot_id).collect();
-    let mut book = session.book(&lot_ids).await?;
     let mut restored = Credits::ZERO;
-    for usage in &mut usages {
-        restored = restored.plus(book.restore(usage, &cause)?)?;
+    loop {
+        // Those given back are not listed again.
+        let attempts = session.tx.list_failed_attempts(account_id).await?;
+        if attempts.is_empty() {
+            break;
+        }
+        let mut usages = session.list_usages(&attempts).await?;
+        let mut book = session.book(&lots_of(&usages)).await?;
+        for usage in &mut usages {
+            restored = restored.plus(book.restore(usage, &cause)?)?;
+        }
+        session.record(book.close()).await?;
+        session.keep_usages(&usages).await?;
     }
     if restored != grant.credits {
         return Err(DISAGREE);
     }
-    session.record(book.close()).await?;
-    session.keep_usages(&usages).await
+    Ok(())
+}
+
+/// The lots that attempts took from.
+pub(super) fn lots_of(usages: &[Usage]) -> Vec<LotId> {
+    usages.iter().flat_map(|usage| &usage.allocations).map(|allocation| allocation.lot_id).collect()
 }
 
 /// What was bought and never arrived is delivered now (§2.3).

@@ -55,6 +55,7 @@ impl Desk {
         context: Context,
         call: Call<M>,
     ) -> Result<Answered<M::Answer>, Error> {
+        self.rehearsals.note(context.clock, &call.account_id);
         let run = Run { desk: self.clone(), context, call };
         // The inner result is a refusal that was committed with its key.
         self.store.transact(run).await?
@@ -73,9 +74,8 @@ impl<M: Mutation> Work for Run<M> {
 
     async fn run(&self, tx: &mut Tx) -> Result<Self::Output, Error> {
         let Call { account_id, request_id, mutation } = &self.call;
-        if M::OPENS_ACCOUNT {
-            tx.insert_account_if_missing(account_id, self.context.clock.now()).await?;
-        }
+        let opened =
+            M::OPENS_ACCOUNT && tx.insert_account_if_missing(account_id, self.context.clock.now()).await?;
         let Some(account) = tx.lock_account(account_id).await? else {
             return Err(account_not_found());
         };
@@ -105,7 +105,8 @@ impl<M: Mutation> Work for Run<M> {
                 tracing::error!(method = M::METHOD, reason = refusal.reason.name(), "refused after writing");
                 return Err(Error::Broken("a command refused after it had written"));
             }
-            Err(Error::Refused { refusal, .. }) if !refusal.reason.is_not_found() => {
+            // A refusal opens no account: nothing at all is kept then.
+            Err(Error::Refused { refusal, .. }) if !opened && !refusal.reason.is_not_found() => {
                 Err(Error::Refused { refusal, replayed: false })
             }
             Err(error) => return Err(error),
@@ -128,11 +129,7 @@ pub(super) fn replay<A: DeserializeOwned>(
     fingerprint: &str,
 ) -> Result<Answered<A>, Error> {
     if stored.fingerprint != fingerprint {
-        return Err(Refusal::new(
-            Reason::IdempotencyKeyReused,
-            "this `request_id` was used before for another request; use a new one",
-        )
-        .into());
+        return Err(reused());
     }
     let unreadable = |_| Error::Broken("a stored answer cannot be read");
     if stored.refused {
@@ -182,6 +179,15 @@ impl Desk {
     pub(super) async fn read<R: Reading>(&self, reading: R) -> Result<R::Answer, Error> {
         self.store.read(ReadOnly(reading)).await
     }
+}
+
+/// The same error for every request id that was used before for something else.
+pub(super) fn reused() -> Error {
+    Refusal::new(
+        Reason::IdempotencyKeyReused,
+        "this `request_id` was used before for another request; use a new one",
+    )
+    .into()
 }
 
 /// The same error for every read of an account that is not there.

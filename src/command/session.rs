@@ -11,6 +11,7 @@ use crate::domain::usage::Usage;
 use crate::policy::Document;
 use crate::store::{AccountRow, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What a mutation works with while its account is locked.
@@ -100,10 +101,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The usage of an attempt.
-    pub(super) async fn find_usage(&mut self, attempt: &Attempt) -> Result<Option<Usage>, Error> {
-        let usages = self.tx.list_usages(&[(self.account_id, attempt)]).await?;
-        Ok(usages.into_iter().map(|(_, usage)| usage).next())
+    /// The usages of attempts, in the order of the attempts.
+    pub(super) async fn list_usages(&mut self, attempts: &[Attempt]) -> Result<Vec<Usage>, Error> {
+        let asked: Vec<_> = attempts.iter().map(|attempt| (self.account_id, attempt)).collect();
+        let found = self.tx.list_usages(&asked).await?;
+        let mut found: BTreeMap<Attempt, Usage> =
+            found.into_iter().map(|(_, usage)| (usage.attempt.clone(), usage)).collect();
+        Ok(attempts.iter().filter_map(|attempt| found.remove(attempt)).collect())
     }
 
     /// Writes usages as they are now.

@@ -29,6 +29,7 @@ fn the_defaults_serve_on_loopback() {
     assert!(settings.server.listen.ip().is_loopback());
     assert_eq!(settings.server.request_timeout, Duration::from_secs(15));
     assert_eq!(settings.database.max_connections, 16);
+    assert_eq!(settings.server.sweep_interval, Duration::from_secs(10));
 }
 
 #[test]
@@ -66,6 +67,7 @@ fn a_setting_outside_its_bounds_names_itself() {
     assert!(refused(&["--trace-ratio", "NaN"]).contains("--trace-ratio"));
     assert!(refused(&["--max-connections", "1"]).contains("--max-connections"));
     assert!(refused(&["--max-connections", "100000"]).contains("--max-connections"));
+    assert!(refused(&["--sweep-interval", "0s"]).contains("--sweep-interval"));
     assert!(refused(&["--listen", "nowhere"]).contains("--listen"));
     assert!(refused(&["--otlp-endpoint", "collector:4317"]).contains("http://"));
     assert!(refused(&["demo", "--endpoint", "127.0.0.1:50051"]).contains("http://"));

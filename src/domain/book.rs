@@ -6,7 +6,9 @@
 
 mod attempts;
 mod disputes;
+mod expiry;
 mod refunds;
+mod revocations;
 
 use super::credits::{Credits, OutOfRange};
 use super::entry::{EntryCause, Movement};
@@ -20,6 +22,7 @@ use std::collections::BTreeSet;
 pub use attempts::{HoldOrder, NotRestorable, Report, RestoreOutcome};
 pub use disputes::Loss;
 pub use refunds::RefundedCredits;
+pub use revocations::Reach;
 
 /// Why an operation on the book was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +45,14 @@ pub enum BookError {
         delivered: i32,
         /// Outputs asked for.
         asked: i32,
+    },
+    /// Fewer credits within reach can be revoked than were asked for.
+    #[error("{asked} credits are to be revoked and {available} of them are available")]
+    RevocationExceedsAvailable {
+        /// Credits asked for.
+        asked: Credits,
+        /// Credits within reach that may be spent.
+        available: Credits,
     },
     /// A lot that must be there was not loaded.
     #[error("a lot of the operation is missing from the book")]

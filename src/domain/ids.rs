@@ -110,6 +110,8 @@ outside_id! {
     ProviderRefundId <= 128;
     /// A failure cause as workers report it: a key of the policy's cause map.
     Cause <= 64;
+    /// The platform's id of the occasion for which a person gave credits, such as a campaign.
+    Reference <= 128;
     /// Whoever acted: a role and a subject.
     Actor <= 256;
 }
@@ -170,6 +172,8 @@ own_id! {
     RestrictionId;
     /// A declared error of ours.
     IncidentId;
+    /// One run over everything that failed in an incident.
+    RestorationId;
     /// The caller's idempotency key of one mutation.
     RequestId;
 }

@@ -73,36 +73,56 @@ impl CreditService for Api {
 
     async fn grant_credits(
         &self,
-        _: Request<v1::GrantCreditsRequest>,
+        request: Request<v1::GrantCreditsRequest>,
     ) -> Result<Response<v1::GrantCreditsResponse>, Status> {
-        Err(status::not_implemented("GrantCredits"))
+        let method = "makegood.v1.CreditService/GrantCredits";
+        self.mutate(method, request, decode::grant_credits, encode::grant_credits).await
     }
 
     async fn revoke_credits(
         &self,
-        _: Request<v1::RevokeCreditsRequest>,
+        request: Request<v1::RevokeCreditsRequest>,
     ) -> Result<Response<v1::RevokeCreditsResponse>, Status> {
-        Err(status::not_implemented("RevokeCredits"))
+        let method = "makegood.v1.CreditService/RevokeCredits";
+        self.mutate(method, request, decode::revoke_credits, encode::revoke_credits).await
     }
 
     async fn get_usage(
         &self,
-        _: Request<v1::GetUsageRequest>,
+        request: Request<v1::GetUsageRequest>,
     ) -> Result<Response<v1::GetUsageResponse>, Status> {
-        Err(status::not_implemented("GetUsage"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.CreditService/GetUsage", request)?;
+        let query = decode::get_usage(message, context.clock.now())?;
+        let read = self.desk().get_usage(query).instrument(span);
+        let usage =
+            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        Ok(respond(encode::get_usage(&usage), false))
     }
 
     async fn list_lots(
         &self,
-        _: Request<v1::ListLotsRequest>,
+        request: Request<v1::ListLotsRequest>,
     ) -> Result<Response<v1::ListLotsResponse>, Status> {
-        Err(status::not_implemented("ListLots"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.CreditService/ListLots", request)?;
+        let (query, page) = decode::list_lots(message, context.clock.now())?;
+        let read = self.desk().list_lots(query.clone(), page).instrument(span);
+        let page =
+            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        Ok(respond(encode::list_lots(&query, &page), false))
     }
 
     async fn list_entries(
         &self,
-        _: Request<v1::ListEntriesRequest>,
+        request: Request<v1::ListEntriesRequest>,
     ) -> Result<Response<v1::ListEntriesResponse>, Status> {
-        Err(status::not_implemented("ListEntries"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.CreditService/ListEntries", request)?;
+        let (query, page) = decode::list_entries(message, context.clock.now())?;
+        let read = self.desk().list_entries(query.clone(), page).instrument(span);
+        let page =
+            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        Ok(respond(encode::list_entries(&query, &page), false))
     }
 }

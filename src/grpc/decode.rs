@@ -1,15 +1,23 @@
 //! From the wire to the domain. Every field of every message is named, so that a new field breaks the build
 //! instead of being ignored; every field that is wrong is reported, not only the first.
 
+mod by_hand;
 mod credit;
 mod fields;
+mod history;
+mod incident;
 mod refund;
 
+pub(super) use by_hand::{grant_credits, revoke_credits};
 pub(super) use credit::{
     capture_credits, deliver_credits, get_balance, hold_credits, record_purchase, release_credits,
     restore_credits,
 };
 pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
+pub(super) use history::{get_usage, list_entries, list_lots};
+pub(super) use incident::{
+    IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
+};
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
 };

@@ -3,7 +3,6 @@
 use super::{Api, status};
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
-use crate::proto::makegood::v1::incident_service_server::IncidentService;
 use crate::proto::makegood::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
 
@@ -28,39 +27,6 @@ impl AccountService for Api {
         _: Request<v1::LiftRestrictionRequest>,
     ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
         Err(status::not_implemented("LiftRestriction"))
-    }
-}
-
-#[tonic::async_trait]
-impl IncidentService for Api {
-    async fn declare_incident(
-        &self,
-        _: Request<v1::DeclareIncidentRequest>,
-    ) -> Result<Response<v1::DeclareIncidentResponse>, Status> {
-        Err(status::not_implemented("DeclareIncident"))
-    }
-
-    async fn resolve_incident(
-        &self,
-        _: Request<v1::ResolveIncidentRequest>,
-    ) -> Result<Response<v1::ResolveIncidentResponse>, Status> {
-        Err(status::not_implemented("ResolveIncident"))
-    }
-
-    async fn list_incidents(
-        &self,
-        _: Request<v1::ListIncidentsRequest>,
-    ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
-        Err(status::not_implemented("ListIncidents"))
-    }
-
-    type RestoreIncidentStream = tokio_stream::Empty<Result<v1::RestoreIncidentResponse, Status>>;
-
-    async fn restore_incident(
-        &self,
-        _: Request<v1::RestoreIncidentRequest>,
-    ) -> Result<Response<Self::RestoreIncidentStream>, Status> {
-        Err(status::not_implemented("RestoreIncident"))
     }
 }
 

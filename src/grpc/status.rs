@@ -52,6 +52,13 @@ pub(super) fn test_clock_forbidden() -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+/// A page token that we did not make, or that was made for other arguments.
+pub(super) fn invalid_page_token() -> Status {
+    let message = "`page_token` is not one of this list: send the `next_page_token` of the page before, and all \
+                   other arguments as they were";
+    Status::with_error_details(Code::InvalidArgument, message, info("INVALID_PAGE_TOKEN", &[]))
+}
+
 /// An RPC whose behaviour is still to come.
 pub(super) fn not_implemented(method: &str) -> Status {
     let details = info("NOT_IMPLEMENTED", &[("method", method)]);
@@ -139,8 +146,10 @@ const fn code_of(reason: Reason) -> Code {
         Reason::AccountNotFound
         | Reason::PurchaseNotFound
         | Reason::UsageNotFound
+        | Reason::LotNotFound
         | Reason::RefundRequestNotFound
-        | Reason::RefundNotFound => Code::NotFound,
+        | Reason::RefundNotFound
+        | Reason::IncidentNotFound => Code::NotFound,
         Reason::InsufficientCredits
         | Reason::AccountSuspended
         | Reason::AccountTerminated
@@ -149,7 +158,9 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::HoldExpired
         | Reason::PurchaseRefunded
         | Reason::DeliveryExceedsPurchase
+        | Reason::RevocationExceedsAvailable
         | Reason::RefundStageConflict
+        | Reason::IncidentStageConflict
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
         Reason::UsageAlreadyExists | Reason::PurchaseMismatch | Reason::DeliveryConflict => {
             Code::AlreadyExists

@@ -111,6 +111,11 @@ fn is_abandoned(path: &Path) -> bool {
 /// The cluster's folder in a kept data directory.
 const CLUSTER: &str = "postgres";
 
+/// Whether a kept data directory holds a whole cluster; its folder may be closed to this user, and is there then.
+pub(super) fn made_in(root: &Path) -> bool {
+    root.join(CLUSTER).is_dir()
+}
+
 /// The user for a cluster: the owner of a kept one that is already there.
 pub(super) fn user(kept: Option<&Path>) -> Result<User, Error> {
     let user = User::choose()?;

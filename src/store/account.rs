@@ -31,7 +31,7 @@ impl Row {
 }
 
 impl Tx {
-    /// Makes sure that the account exists.
+    /// Makes sure that the account exists; says whether it did not before.
     ///
     /// # Errors
     /// A failure of the database.
@@ -39,15 +39,15 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         at: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        sqlx::query!(
+    ) -> Result<bool, Error> {
+        let done = sqlx::query!(
             "INSERT INTO account (account_id, last_at, created_at) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING",
             account_id.as_str(),
             at,
         )
         .execute(self.connection())
         .await?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 
     /// The account as it is, unlocked: for reading.

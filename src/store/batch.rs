@@ -16,27 +16,6 @@ fn texts<T>(of: &[T], text: impl Fn(&T) -> &str) -> Vec<String> {
 }
 
 impl Tx {
-    /// Makes sure that accounts exist.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn insert_accounts_if_missing(
-        &mut self,
-        account_ids: &[&AccountId],
-        at: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        sqlx::query!(
-            "INSERT INTO account (account_id, last_at, created_at)
-             SELECT new.account_id, $2, $2 FROM unnest($1::text[]) AS new (account_id) ORDER BY new.account_id
-             ON CONFLICT DO NOTHING",
-            &texts(account_ids, |id| id.as_str()),
-            at,
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-
     /// Locks accounts in ascending order until the transaction ends; the ones that exist come back.
     ///
     /// # Errors

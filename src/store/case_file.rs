@@ -4,7 +4,6 @@ use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::case_file::{AccountFile, AttemptEnd, AttemptFile, TwinFile};
 use crate::domain::credits::Credits;
-use crate::domain::fault;
 use crate::domain::ids::{AccountId, Attempt, PurchaseId};
 use crate::domain::purchase::{DisputeState, Purchase};
 use crate::domain::restriction::Standing;
@@ -45,7 +44,8 @@ impl Tx {
                  JOIN allocation a
                     ON a.account_id = u.account_id AND a.job_id = u.job_id AND a.attempt = u.attempt
                  JOIN lot l ON l.account_id = a.account_id AND l.lot_id = a.lot_id
-                 WHERE u.account_id = $1 AND u.stage = 'captured' AND u.fault = 'platform'
+                 WHERE u.account_id = $1 AND u.stage = 'captured' AND u.fault IS NOT NULL
+                    AND failed_through_us(u.account_id, u.cause, u.fault, u.failed_at)
                     AND l.purchase_id = $2 AND l.source = 'purchase') AS \"failed!\"
              FROM lot WHERE account_id = $1 AND purchase_id = $2 AND source = 'purchase'",
             account_id.as_str(),
@@ -61,23 +61,6 @@ impl Tx {
             held: place.credits("held", row.held)?,
             failed: place.credits("captured", row.failed)?,
         })
-    }
-
-    /// Charged credits of failed attempts whose fault is ours, over all lots.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn load_failed_credits(&mut self, account_id: &AccountId) -> Result<Credits, Error> {
-        let failed = sqlx::query_scalar!(
-            "SELECT coalesce(sum(a.captured - a.restored), 0)::bigint AS \"failed!\"
-             FROM usage u
-             JOIN allocation a ON a.account_id = u.account_id AND a.job_id = u.job_id AND a.attempt = u.attempt
-             WHERE u.account_id = $1 AND u.stage = 'captured' AND u.fault = 'platform'",
-            account_id.as_str(),
-        )
-        .fetch_one(self.connection())
-        .await?;
-        Place { table: "allocation", key: account_id }.credits("captured", failed)
     }
 
     /// The account's refunds and credits, with the standing that the caller read already.
@@ -178,13 +161,16 @@ impl Tx {
         Ok(earlier.map(PurchaseId))
     }
 
-    /// The account's latest attempts that ended, oldest first. A failure counts when it happened.
+    /// The account's latest attempts that ended, oldest first. A failure counts when it happened, and as ours when a
+    /// declared incident covers it.
     ///
     /// # Errors
     /// A failure of the database.
     pub async fn list_attempts(&mut self, account_id: &AccountId) -> Result<Vec<AttemptFile>, Error> {
         let rows = sqlx::query!(
-            "SELECT stage, fault, delivered_outputs, coalesce(failed_at, ended_at) AS \"at!\" FROM usage
+            "SELECT stage, fault IS NOT NULL AS \"failed!\",
+                fault IS NOT NULL AND failed_through_us(account_id, cause, fault, failed_at) AS \"ours!\",
+                delivered_outputs, coalesce(failed_at, ended_at) AS \"at!\" FROM usage
              WHERE account_id = $1 AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1000",
             account_id.as_str(),
         )
@@ -194,13 +180,11 @@ impl Tx {
         let mut attempts = Vec::with_capacity(rows.len());
         for row in rows {
             let stage = place.word("stage", &row.stage, UsageStage::parse)?;
-            let fault =
-                row.fault.map(|fault| place.word("fault", &fault, fault::Fault::parse)).transpose()?;
             let delivered =
                 stage == UsageStage::Captured && row.delivered_outputs.is_some_and(|outputs| outputs > 0);
-            let end = match fault {
-                Some(fault::Fault::Platform) => AttemptEnd::PlatformFailure,
-                None if delivered => AttemptEnd::Success,
+            let end = match (row.failed, row.ours) {
+                (true, true) => AttemptEnd::PlatformFailure,
+                (false, _) if delivered => AttemptEnd::Success,
                 _ => AttemptEnd::OtherFailure,
             };
             attempts.push(AttemptFile { at: row.at, end });

@@ -1,8 +1,8 @@
 //! The pool, and the migrations.
 
 use super::Error;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Executor};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +30,24 @@ impl Default for Limits {
     }
 }
 
+/// Whose rights a connection has, whatever else its login may do. Migrations make the roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The service's: it adds and changes what it must, and deletes nothing.
+    App,
+    /// The audit's: it reads.
+    Auditor,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::App => "makegood_app",
+            Self::Auditor => "makegood_auditor",
+        }
+    }
+}
+
 /// The way to the database. Clones share one pool.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -37,24 +55,31 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the pool and checks that the database answers.
+    /// Opens the service's pool, with the rights of [`Role::App`], and checks that the database answers.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] when it does not, [`Error::Database`] for a malformed address.
+    /// [`Error::Unreachable`] when it does not, [`Error::NoRole`] before the first migration,
+    /// [`Error::NotMember`] when the login may not have the role, [`Error::Database`] for a malformed address.
     pub async fn connect(url: &str, limits: Limits) -> Result<Self, Error> {
-        let millis = |limit: Duration| limit.as_millis().to_string();
-        let options = PgConnectOptions::from_str(url)
-            .map_err(Error::Database)?
-            .application_name("makegood")
-            .options([
-                ("lock_timeout", millis(limits.lock_timeout)),
-                ("statement_timeout", millis(limits.statement_timeout)),
-                ("idle_in_transaction_session_timeout", millis(limits.statement_timeout.saturating_mul(2))),
-                ("default_transaction_isolation", "read committed".to_owned()),
-                // The roll-back below warns when there is nothing to roll back, which is nearly always.
-                ("client_min_messages", "error".to_owned()),
-            ])
-            .disable_statement_logging();
+        let options =
+            options(url, limits, Role::App)?.options([("default_transaction_isolation", "read committed")]);
+        Self::open(options, limits, Role::App).await
+    }
+
+    /// Opens one connection that only reads, with the rights of [`Role::Auditor`] and without a bound on time.
+    ///
+    /// # Errors
+    /// As [`Store::connect`].
+    pub async fn connect_to_audit(url: &str) -> Result<Self, Error> {
+        let limits = Limits {
+            max_connections: 1,
+            statement_timeout: Duration::ZERO, // which PostgreSQL reads as none
+            ..Limits::default()
+        };
+        Self::open(options(url, limits, Role::Auditor)?, limits, Role::Auditor).await
+    }
+
+    async fn open(options: PgConnectOptions, limits: Limits, role: Role) -> Result<Self, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(limits.max_connections)
             .acquire_timeout(limits.acquire_timeout)
@@ -67,7 +92,8 @@ impl Store {
                 })
             })
             .connect_with(options)
-            .await?;
+            .await
+            .map_err(|error| refused_role(error, role))?;
         Ok(Self { pool })
     }
 
@@ -103,10 +129,59 @@ impl Store {
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// Applies the migrations that a database lacks.
+/// Applies the migrations that a database lacks, on a connection of its own with the login's own rights.
 ///
 /// # Errors
-/// [`Error::Migration`] when one fails or an applied one has changed.
-pub async fn migrate(store: &Store) -> Result<(), Error> {
-    Ok(MIGRATOR.run(store.pool()).await?)
+/// [`Error::Migration`] when one fails or an applied one has changed; [`Error::Unreachable`].
+pub async fn migrate(url: &str) -> Result<(), Error> {
+    let connection = PgConnectOptions::from_str(url)
+        .map_err(Error::Database)?
+        .application_name("makegood migrate")
+        .disable_statement_logging()
+        .connect()
+        .await;
+    let mut connection = connection?;
+    if is_owned_by_role(&mut connection).await? {
+        connection.execute("SET ROLE makegood_owner").await?;
+    }
+    MIGRATOR.run(&mut connection).await?;
+    Ok(connection.close().await?)
+}
+
+/// Whether earlier migrations gave the tables to the owner's role: the next ones then run as that role, so that
+/// what they make is its own, too.
+async fn is_owned_by_role(connection: &mut PgConnection) -> Result<bool, Error> {
+    let owned = sqlx::query_scalar::<_, bool>(
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema()
+            AND tablename = '_sqlx_migrations' AND tableowner = 'makegood_owner')",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(owned)
+}
+
+fn options(url: &str, limits: Limits, role: Role) -> Result<PgConnectOptions, Error> {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    Ok(PgConnectOptions::from_str(url)
+        .map_err(Error::Database)?
+        .application_name("makegood")
+        .options([
+            ("role", role.name().to_owned()),
+            ("lock_timeout", millis(limits.lock_timeout)),
+            ("statement_timeout", millis(limits.statement_timeout)),
+            ("idle_in_transaction_session_timeout", millis(limits.statement_timeout.saturating_mul(2))),
+            // The roll-back after a release warns when there is nothing to roll back, which is nearly always.
+            ("client_min_messages", "error".to_owned()),
+        ])
+        .disable_statement_logging())
+}
+
+/// What a refused start of a connection means: the role is the only setting in it that a server may refuse.
+fn refused_role(error: sqlx::Error, role: Role) -> Error {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        Some("22023") => Error::NoRole(role.name()),
+        Some("42501") => Error::NotMember(role.name()),
+        _ => error.into(),
+    }
 }

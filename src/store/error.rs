@@ -30,6 +30,12 @@ pub enum Error {
         /// The row's key.
         key: String,
     },
+    /// The database has no such role: it was never migrated, or not by this version.
+    #[error("the role `{0}` does not exist: run `makegood migrate` first")]
+    NoRole(&'static str),
+    /// The login may not act as the role.
+    #[error("the login may not act as `{0}`: an administrator must grant it that role")]
+    NotMember(&'static str),
     /// The task that ran the transaction ended without an answer.
     #[error("the transaction's task ended without an answer")]
     TaskLost,

@@ -1,31 +1,11 @@
 //! Usages and what they took from which lots.
 
-use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Attempt};
 use crate::domain::usage::{Allocation, Failure, Usage};
 use chrono::{DateTime, Utc};
 
 impl Tx {
-    /// Attempts whose failure is ours and whose charge was not given back, oldest first.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn list_failed_attempts(&mut self, account_id: &AccountId) -> Result<Vec<Attempt>, Error> {
-        let rows = sqlx::query!(
-            "SELECT job_id, attempt FROM usage
-             WHERE account_id = $1 AND stage = 'captured' AND fault = 'platform'
-             ORDER BY ended_at, job_id, attempt LIMIT 1000",
-            account_id.as_str(),
-        )
-        .fetch_all(self.connection())
-        .await?;
-        let place = Place { table: "usage", key: account_id };
-        rows.into_iter()
-            .map(|row| Ok(Attempt { job_id: place.id("job_id", row.job_id)?, number: row.attempt }))
-            .collect()
-    }
-
     /// Writes usages, new or known, as they are now.
     ///
     /// # Errors

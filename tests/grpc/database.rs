@@ -1,8 +1,8 @@
 //! The database as the last guard: it refuses rows that lie, and entries are for ever.
 
 use crate::service::{
-    Service, capture, chargeback, evaluate, hold, later, purchase, refund_result, release, request_id,
-    restore, usd, when,
+    Service, capture, chargeback, evaluate, hold, later, purchase, reason, refund_result, release,
+    request_id, restore, usd, when,
 };
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
@@ -10,6 +10,7 @@ use makegood::store::constraint::CONSTRAINTS;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
+use tonic::Code;
 use v1::{ChargebackEventKind as Event, Claim, RefundResult};
 
 const NOON: &str = "2025-03-03T12:00:00Z";
@@ -61,7 +62,7 @@ async fn entries_are_never_changed_or_removed() {
         "UPDATE entry SET credits = credits + 1",
         "UPDATE entry SET actor = 'nobody' WHERE false",
         "DELETE FROM entry WHERE seq = 1",
-        "TRUNCATE entry",
+        "TRUNCATE entry CASCADE",
         "TRUNCATE account CASCADE",
     ] {
         assert_eq!(refused_by(&mut database, statement).await, "entry_append_only", "{statement}");
@@ -191,4 +192,16 @@ async fn after_a_mixed_day_of_many_customers_every_lot_is_the_sum_of_its_entries
         .unwrap();
     assert!(entries > 150, "only {entries} entries: the day was too quiet to prove anything");
     std::sync::Arc::into_inner(service).unwrap().audited().await;
+}
+
+#[tokio::test]
+async fn a_refused_call_opens_no_account() {
+    let service = Service::start().await;
+    service.purchase("ada", "pay-1", NOON).await;
+    let stolen = service.credits().record_purchase(when(NOON, purchase("bob", "pay-1", NOON))).await;
+    assert_eq!(reason(stolen), (Code::AlreadyExists, "PURCHASE_MISMATCH".to_owned()));
+    let request = v1::GetBalanceRequest { account_id: "bob".to_owned() };
+    let unknown = service.credits().get_balance(when(NOON, request)).await;
+    assert_eq!(reason(unknown), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
+    service.stop().await;
 }

@@ -84,9 +84,14 @@ impl Service {
             assert_eq!(rows, 0, "{promise}");
         }
         drop(database);
+        // The auditor that ships must agree: two that were written apart do not err alike.
+        assert_eq!(crate::audit::found_at(&self, None, LONG_AGO).await, []);
         self.stop().await;
     }
 }
+
+/// An instant at which no answer is overdue.
+const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
 /// Chains, and lots against them.
 async fn audit_chains(database: &mut PgConnection) {

@@ -4,19 +4,28 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
+mod audit;
 mod bad_input;
+mod by_hand;
 mod database;
 mod decisions;
 mod demo;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod history;
 mod idempotency;
 mod idempotency_races;
+mod incidents;
 mod ledger;
 mod ledger_audit;
 mod ledger_races;
+mod pages;
+mod restorations;
+mod roles;
 mod service;
 mod smoke;
 mod surface;
+mod sweep;
+mod sweep_race;
 mod tracing;

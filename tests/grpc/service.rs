@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::Policies;
+use makegood::command::{Desk, Policies};
 use makegood::config;
 use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
+use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
 use makegood::store::{self, Limits, Store};
@@ -36,9 +37,7 @@ async fn cluster() -> &'static Cluster {
             };
             let cluster = Cluster::start(options).await.unwrap();
             cluster.create_database(TEMPLATE).await.unwrap();
-            let store = Store::connect(&cluster.url(TEMPLATE), Limits::default()).await.unwrap();
-            store::migrate(&store).await.unwrap();
-            store.close().await;
+            store::migrate(&cluster.url(TEMPLATE)).await.unwrap();
             cluster
         })
         .await
@@ -377,5 +376,23 @@ pub(crate) fn refund_result(
         provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
         failure_reason: if failed { "account closed".to_owned() } else { String::new() },
         occurred_at: Some(timestamp(at)),
+    }
+}
+
+impl Service {
+    /// Another replica's desk over the same database, with connections of its own.
+    pub(crate) async fn desk(&self) -> Desk {
+        let limits = Limits { max_connections: 4, ..Limits::default() };
+        let store = Store::connect(&self.url, limits).await.unwrap();
+        Desk::new(store, Policies::parse(SHIPPED).unwrap())
+    }
+
+    /// Sweeps by itself from now on, as a served process does.
+    pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
+        Self { running: self.running.sweeping_every(interval), ..self }
+    }
+
+    pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {
+        IncidentServiceClient::new(self.channel())
     }
 }

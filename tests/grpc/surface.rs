@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 11] = [
+const WORKING: [&str; 19] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -39,11 +39,22 @@ const WORKING: [&str; 11] = [
     "CreditService/ReleaseCredits",
     "CreditService/RestoreCredits",
     "CreditService/GetBalance",
+    "CreditService/GrantCredits",
+    "CreditService/RevokeCredits",
+    "CreditService/GetUsage",
+    "CreditService/ListLots",
+    "CreditService/ListEntries",
+    "IncidentService/DeclareIncident",
+    "IncidentService/ResolveIncident",
+    "IncidentService/RestoreIncident",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
     "RefundService/RecordRefundResult",
     "RefundService/RecordChargeback",
 ];
+
+/// Those that need no arguments.
+const UNCONDITIONAL: [&str; 1] = ["IncidentService/ListIncidents"];
 
 /// `Service/Method` of everything that `METHODS` names.
 fn promised() -> BTreeSet<String> {
@@ -89,7 +100,12 @@ fn the_descriptor_has_every_promised_method_and_no_other() {
 async fn every_method_works_or_says_that_it_is_still_to_come() {
     let service = Service::start().await;
     for method in described() {
-        let status = call_empty(&service, &method).await.unwrap_err();
+        let answer = call_empty(&service, &method).await;
+        if UNCONDITIONAL.contains(&method.as_str()) {
+            assert!(answer.is_ok(), "{method}: {answer:?}");
+            continue;
+        }
+        let status = answer.unwrap_err();
         let info = status.get_details_error_info().unwrap();
         assert_eq!(info.domain, "makegood.v1", "{method}");
         let expected = if WORKING.contains(&method.as_str()) {

@@ -82,7 +82,7 @@ proptest! {
         };
         let mut book = Book::open(Vec::new(), day(0), TimeDelta::zero());
         for lot in &lots {
-            book.grant(new(*lot), credits(1), false, &EntryCause::Person).unwrap();
+            book.grant(new(*lot), credits(1), false, &EntryCause::Person(None)).unwrap();
         }
         let burnt: Vec<_> = book.lots().iter().map(|lot| lot.lot_id.0.as_u128()).collect();
         let mut told = lots;

@@ -64,7 +64,7 @@ fn chained(amounts: &[(i64, u8)]) -> (AccountId, Vec<Entry>, ChainHead) {
         let cause = match kind % 3 {
             0 => EntryCause::Usage(Attempt { job_id, number: 2 }),
             1 => EntryCause::Expiry,
-            _ => EntryCause::Person,
+            _ => EntryCause::Person(None),
         };
         let lot_id = LotId(Uuid::from_u128(u128::from(*kind)));
         let first = Movement {

@@ -161,7 +161,7 @@ impl World {
             expires_at: expires_on.map(day),
         };
         let mut book = self.open();
-        book.grant(new, credits(granted), disputed, &EntryCause::Person).unwrap();
+        book.grant(new, credits(granted), disputed, &EntryCause::Person(None)).unwrap();
         self.keep(book);
         let granted_on = self.model.today;
         let buckets = BTreeMap::new();
@@ -277,7 +277,7 @@ impl World {
 
     fn dispute(&mut self, purchase: u8) {
         let mut book = self.open();
-        book.freeze(purchase_id(purchase), &EntryCause::Person).unwrap();
+        book.freeze(purchase_id(purchase), &EntryCause::Person(None)).unwrap();
         self.keep(book);
         self.model.freeze(purchase);
         self.disputes.push(Dispute { purchase, stage: Stage::Open, losses: Vec::new() });
@@ -292,13 +292,13 @@ impl World {
         let id = purchase_id(purchase);
         let mut book = self.open();
         if stage == Stage::Won {
-            book.freeze(id, &EntryCause::Person).unwrap();
+            book.freeze(id, &EntryCause::Person(None)).unwrap();
             self.model.freeze(purchase);
         }
-        let losses = book.revoke_lost(id, usd(returned), usd(PRICE), &EntryCause::Person).unwrap();
+        let losses = book.revoke_lost(id, usd(returned), usd(PRICE), &EntryCause::Person(None)).unwrap();
         self.model.lose(index, purchase, returned);
         if !self.is_open(purchase, Some(index)) {
-            book.unfreeze(id, &EntryCause::Person).unwrap();
+            book.unfreeze(id, &EntryCause::Person(None)).unwrap();
             self.model.unfreeze(purchase);
         }
         self.keep(book);
@@ -313,11 +313,11 @@ impl World {
             Stage::Won => return,
             Stage::Lost => {
                 let losses = std::mem::take(&mut self.disputes[index].losses);
-                book.reinstate(&losses, &EntryCause::Person).unwrap();
+                book.reinstate(&losses, &EntryCause::Person(None)).unwrap();
                 self.model.reinstate(index);
             }
             Stage::Open if !self.is_open(purchase, Some(index)) => {
-                book.unfreeze(purchase_id(purchase), &EntryCause::Person).unwrap();
+                book.unfreeze(purchase_id(purchase), &EntryCause::Person(None)).unwrap();
                 self.model.unfreeze(purchase);
             }
             Stage::Open => {}
@@ -336,7 +336,7 @@ impl World {
 
     fn refund(&mut self, purchase: u8) {
         let mut book = self.open();
-        let refunded = book.refund(purchase_id(purchase), &EntryCause::Person).unwrap();
+        let refunded = book.refund(purchase_id(purchase), &EntryCause::Person(None)).unwrap();
         let taken: Vec<_> =
             self.keep(book).into_iter().map(|movement| (movement.lot_id, movement.credits)).collect();
         let sum = taken.iter().map(|(_, credits)| credits.get()).sum::<i64>();
@@ -349,7 +349,7 @@ impl World {
         let Some(index) = pick(&self.refunds, refund) else { return };
         let mut book = self.open();
         let taken = std::mem::take(&mut self.refunds[index].1);
-        book.undo_refund(&taken, &EntryCause::Person).unwrap();
+        book.undo_refund(&taken, &EntryCause::Person(None)).unwrap();
         self.keep(book);
         self.model.undo_refund(index);
     }

@@ -221,7 +221,7 @@ impl Book {
         Ok(charged)
     }
 
-    fn release_rest(&mut self, usage: &mut Usage, cause: &EntryCause) -> Result<(), BookError> {
+    pub(super) fn release_rest(&mut self, usage: &mut Usage, cause: &EntryCause) -> Result<(), BookError> {
         for allocation in usage.allocations.iter_mut().rev() {
             let rest = allocation.held();
             allocation.released = allocation.released.plus(rest)?;
@@ -230,7 +230,7 @@ impl Book {
         Ok(())
     }
 
-    fn end(&self, usage: &mut Usage, stage: UsageStage) {
+    pub(super) fn end(&self, usage: &mut Usage, stage: UsageStage) {
         usage.stage = stage;
         usage.ended_at = usage.ended_at.or(Some(self.now));
     }

@@ -21,20 +21,24 @@ const DEFAULT_TTL_SECONDS: i64 = 15 * 60;
 const MAX_TTL_SECONDS: i64 = 24 * 60 * 60;
 
 const MAX_PLAN_BYTES: usize = 128;
-const MAX_REASON_BYTES: usize = 1_000;
+pub(super) const MAX_REASON_BYTES: usize = 1_000;
 const MAX_ERROR_BYTES: usize = 1_000;
 const MAX_ATTRIBUTES: usize = 32;
 const MAX_ATTRIBUTE_KEY_BYTES: usize = 64;
 const MAX_ATTRIBUTE_VALUE_BYTES: usize = 256;
 
 /// The address of every call.
-fn address(fields: &mut Fields, request_id: &str, account_id: String) -> Option<(RequestId, AccountId)> {
+pub(super) fn address(
+    fields: &mut Fields,
+    request_id: &str,
+    account_id: String,
+) -> Option<(RequestId, AccountId)> {
     let request_id = fields.request_id(request_id);
     let account_id = fields.id("account_id", account_id);
     request_id.zip(account_id)
 }
 
-fn call<M>(
+pub(super) fn call<M>(
     fields: Fields,
     address: Option<(RequestId, AccountId)>,
     mutation: Option<M>,

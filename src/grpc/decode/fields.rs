@@ -194,6 +194,11 @@ impl Fields {
         Some(Some(time))
     }
 
+    /// Where a span of time begins or ends, if it does.
+    pub(super) fn bound(&mut self, field: &str, time: Option<Timestamp>) -> Option<Option<DateTime<Utc>>> {
+        if time.is_none() { Some(None) } else { self.time(field, time).map(Some) }
+    }
+
     /// A point in time as our database keeps it: in whole microseconds.
     fn time(&mut self, field: &str, time: Option<Timestamp>) -> Option<DateTime<Utc>> {
         let Some(Timestamp { seconds, nanos }) = time else { return self.wrong(field, MISSING) };

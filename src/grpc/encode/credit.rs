@@ -128,7 +128,7 @@ pub(super) fn lot(lot: &Lot) -> v1::Lot {
     }
 }
 
-fn usage(used: &Usage) -> v1::Usage {
+pub(super) fn usage(used: &Usage) -> v1::Usage {
     let Usage {
         attempt,
         stage,
