@@ -11,7 +11,7 @@ mod pending;
 mod refund;
 mod status;
 
-use crate::command::{Call, Desk, Hot, Mutation};
+use crate::command::{Call, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
@@ -81,8 +81,7 @@ impl Api {
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
         let work = self.desk().hot(context, call).instrument(span);
-        let answered =
-            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 
@@ -98,19 +97,22 @@ impl Api {
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
         let work = self.desk().call(context, call).instrument(span);
-        let answered =
-            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 }
 
-/// Runs work until the caller's deadline; past it, `late` says what that means.
+/// Runs work until the caller's deadline, and tells its error as a status; past the deadline, `late` says what that
+/// means.
 async fn within<T>(
     timeout: Duration,
     late: fn() -> Status,
-    work: impl Future<Output = Result<T, Status>>,
+    work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Status> {
-    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| Err(late()))
+    match tokio::time::timeout(timeout, work).await {
+        Ok(done) => done.map_err(status::from),
+        Err(_) => Err(late()),
+    }
 }
 
 fn respond<R>(message: R, replayed: bool) -> Response<R> {

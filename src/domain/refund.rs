@@ -66,12 +66,6 @@ impl RefundStage {
         !matches!(self, Self::Failed | Self::Canceled)
     }
 
-    /// Whether its money is on its way: neither settled nor given up.
-    #[must_use]
-    pub const fn is_pending(self) -> bool {
-        matches!(self, Self::Pending | Self::Submitted | Self::Unknown)
-    }
-
     /// What a result does in this stage.
     ///
     /// A processor may take a success back (the customer's bank refused the money days later), so a failure

@@ -66,8 +66,7 @@ impl CreditService for Api {
         let query = decode::get_balance(message, context.clock.now())?;
         let account_id = query.account_id.clone();
         let read = self.desk().get_balance(&context, query).instrument(span);
-        let view =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let view = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::get_balance(&account_id, &view), false))
     }
 
@@ -95,8 +94,7 @@ impl CreditService for Api {
             self.open("makegood.v1.CreditService/GetUsage", request)?;
         let query = decode::get_usage(message, context.clock.now())?;
         let read = self.desk().get_usage(query).instrument(span);
-        let usage =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let usage = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::get_usage(&usage), false))
     }
 
@@ -108,8 +106,7 @@ impl CreditService for Api {
             self.open("makegood.v1.CreditService/ListLots", request)?;
         let (query, page) = decode::list_lots(message, context.clock.now())?;
         let read = self.desk().list_lots(query.clone(), page).instrument(span);
-        let page =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let page = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::list_lots(&query, &page), false))
     }
 
@@ -121,8 +118,7 @@ impl CreditService for Api {
             self.open("makegood.v1.CreditService/ListEntries", request)?;
         let (query, page) = decode::list_entries(message, context.clock.now())?;
         let read = self.desk().list_entries(query.clone(), page).instrument(span);
-        let page =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let page = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::list_entries(&query, &page), false))
     }
 }

@@ -27,8 +27,7 @@ impl IncidentService for Api {
             self.open("makegood.v1.IncidentService/DeclareIncident", request)?;
         let IncidentCall { request_id, message } = decode::declare_incident(message, context.clock.now())?;
         let work = self.desk().declare_incident(context, request_id, message).instrument(span);
-        let answered =
-            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode::declare_incident(&answered.answer), answered.replayed))
     }
 
@@ -40,8 +39,7 @@ impl IncidentService for Api {
             self.open("makegood.v1.IncidentService/ResolveIncident", request)?;
         let IncidentCall { request_id, message } = decode::resolve_incident(message, context.clock.now())?;
         let work = self.desk().resolve_incident(context, request_id, message).instrument(span);
-        let answered =
-            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode::resolve_incident(&answered.answer), answered.replayed))
     }
 
@@ -53,8 +51,7 @@ impl IncidentService for Api {
             self.open("makegood.v1.IncidentService/ListIncidents", request)?;
         let IncidentPage { filter, size, arguments } = decode::list_incidents(message, context.clock.now())?;
         let read = self.desk().list_incidents(filter).instrument(span);
-        let mut incidents =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let mut incidents = within(timeout, status::deadline_exceeded, read).await?;
         let more = incidents.len() > size;
         incidents.truncate(size);
         let last = incidents.last().filter(|_| more);
@@ -74,8 +71,7 @@ impl IncidentService for Api {
         let IncidentCall { request_id, message } = decode::restore_incident(message, context.clock.now())?;
         let begin =
             self.desk().begin_restoration(context.clone(), request_id, message).instrument(span.clone());
-        let answered =
-            within(timeout, status::outcome_unknown, async { begin.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, begin).await?;
         let (progress, messages) = mpsc::channel(PROGRESS_AHEAD);
         let run = Run { desk: self.desk().clone(), context, progress };
         tokio::spawn(run.finish(answered.answer).instrument(span));

@@ -19,17 +19,13 @@ impl RefundService for Api {
         match decode::evaluate_request(message, context.clock.now())? {
             Evaluation::Preview(account_id, input) => {
                 let read = self.desk().preview_request(&context, account_id.clone(), input).instrument(span);
-                let answer =
-                    within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) })
-                        .await?;
+                let answer = within(timeout, status::deadline_exceeded, read).await?;
                 Ok(respond(encode::evaluate_request(&account_id, &answer), false))
             }
             Evaluation::Call(call) => {
                 let account_id = call.account_id.clone();
                 let work = self.desk().call(context, call).instrument(span);
-                let answered =
-                    within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) })
-                        .await?;
+                let answered = within(timeout, status::outcome_unknown, work).await?;
                 Ok(respond(encode::evaluate_request(&account_id, &answered.answer), answered.replayed))
             }
         }
@@ -44,8 +40,7 @@ impl RefundService for Api {
         let query = decode::get_refund_request(message, context.clock.now())?;
         let account_id = query.account_id.clone();
         let read = self.desk().get_refund_request(query).instrument(span);
-        let view =
-            within(timeout, status::deadline_exceeded, async { read.await.map_err(status::from) }).await?;
+        let view = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::get_refund_request(&account_id, &view), false))
     }
 
@@ -65,8 +60,7 @@ impl RefundService for Api {
             self.open("makegood.v1.RefundService/RecordChargeback", request)?;
         let ChargebackCall { request_id, event } = decode::record_chargeback(message, context.clock.now())?;
         let work = self.desk().record_chargeback(context, request_id, event).instrument(span);
-        let answered =
-            within(timeout, status::outcome_unknown, async { work.await.map_err(status::from) }).await?;
+        let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode::record_chargeback(&answered.answer), answered.replayed))
     }
 
