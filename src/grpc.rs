@@ -5,7 +5,7 @@ mod credit;
 mod decode;
 mod encode;
 mod incident;
-mod incident_page;
+mod keyset;
 mod page;
 mod pending;
 mod refund;

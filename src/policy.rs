@@ -9,6 +9,7 @@ pub mod decision;
 pub mod document;
 pub mod facts;
 pub mod parameters;
+pub mod resolution;
 pub mod sentence;
 pub mod share;
 pub mod span;

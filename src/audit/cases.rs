@@ -56,9 +56,11 @@ pub(super) fn check_request(request: &AuditRequest, now: DateTime<Utc>, found: &
             format!("it has {} decisions and the last is number {}", r.decisions, r.last_ordinal),
         );
     }
-    let stage = RequestStage::parse(&r.stage);
-    let is_open = matches!(stage, Some(RequestStage::InReview | RequestStage::AwaitingInformation));
-    if is_open && r.first_responded_at.is_none() && r.respond_by < now {
+    if i64::from(r.counted_decisions) != r.decisions {
+        row.broken(Check::RequestDecisions, format!("it counts {} decisions", r.counted_decisions));
+    }
+    let awaits_us = RequestStage::parse(&r.stage).is_some_and(RequestStage::awaits_us);
+    if awaits_us && r.respond_by < now {
         row.broken(Check::RequestOverdue, format!("it should have been answered by {}", r.respond_by));
     }
 }

@@ -4,15 +4,15 @@ use super::{Error, Reason, Refusal};
 use crate::domain::case_file::{CaseFile, PurchaseFile};
 use crate::domain::ids::{AccountId, OrderId, PaymentId, Provider, PurchaseId};
 use crate::domain::purchase::Purchase;
-use crate::domain::request::{Claim, Details, Evidence};
+use crate::domain::request::{Claim, Detail, Details, Evidence, EvidenceKind};
 use crate::domain::restriction::Standing;
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// How a caller names a purchase.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PurchaseReference {
     /// By our id.
@@ -24,6 +24,17 @@ pub enum PurchaseReference {
 }
 
 impl PurchaseReference {
+    /// The form in which it is kept with a request.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        // Cannot fail: ids are text.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Reads what was kept.
+    pub(super) fn from_json(kept: serde_json::Value) -> Result<Self, Error> {
+        serde_json::from_value(kept).map_err(|_| Error::Broken("a stored reference cannot be read"))
+    }
+
     pub(super) async fn find(&self, tx: &mut Tx, account_id: &AccountId) -> Result<Option<Purchase>, Error> {
         Ok(match self {
             Self::Purchase(purchase_id) => tx.find_purchase(account_id, *purchase_id).await?,
@@ -54,8 +65,47 @@ pub struct RequestInput {
     pub evidence: Vec<Evidence>,
 }
 
+/// Everything that was told about a request by now, and what was made of it before.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) claim: Claim,
+    pub(super) purchase: Option<PurchaseReference>,
+    pub(super) names_purchase: bool,
+    pub(super) details: Details,
+    /// What the customer was asked for.
+    pub(super) asked: BTreeSet<Detail>,
+    /// The papers since we last asked, or since the start.
+    pub(super) evidence: BTreeSet<EvidenceKind>,
+    pub(super) evidence_reused: bool,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) waiting_since: Option<DateTime<Utc>>,
+}
+
 impl RequestInput {
-    /// Reads the case file of a request received and decided at `now`.
+    /// What is told by a request received at `now`.
+    pub(super) async fn told(
+        &self,
+        tx: &mut Tx,
+        account_id: &AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Told, Error> {
+        let reused = tx.find_evidence_used_before(account_id, None, &self.evidence).await?;
+        Ok(Told {
+            claim: self.claim,
+            purchase: self.purchase.clone(),
+            names_purchase: self.purchase.is_some(),
+            details: self.details.clone(),
+            asked: BTreeSet::new(),
+            evidence: self.evidence.iter().map(|evidence| evidence.kind).collect(),
+            evidence_reused: reused.is_some(),
+            received_at: now,
+            waiting_since: None,
+        })
+    }
+}
+
+impl Told {
+    /// Reads the case file of a decision made at `now`.
     pub(super) async fn case_file(
         &self,
         tx: &mut Tx,
@@ -77,15 +127,15 @@ impl RequestInput {
             None => None,
         };
         Ok(CaseFile {
-            received_at: now,
-            waiting_since: None,
+            received_at: self.received_at,
+            waiting_since: self.waiting_since,
             decided_at: now,
             claim: self.claim,
-            names_purchase: self.purchase.is_some(),
+            names_purchase: self.names_purchase,
             details: self.details.clone(),
-            asked: BTreeSet::new(),
-            evidence: self.evidence.iter().map(|evidence| evidence.kind).collect(),
-            evidence_reused: tx.find_evidence_used_before(account_id, &self.evidence).await?.is_some(),
+            asked: self.asked.clone(),
+            evidence: self.evidence.clone(),
+            evidence_reused: self.evidence_reused,
             account: tx.load_account_file(account_id, standing, now).await?,
             purchase: purchase_file(tx, account_id, purchase, now).await?,
             twins,

@@ -1,8 +1,8 @@
 //! What a dispute does to an account: freeze, revoke, give back, suspend (§6).
 
-use super::Error;
 use super::attempt::Moved;
 use super::session::Session;
+use super::{Error, lifecycle};
 use crate::domain::book::Book;
 use crate::domain::chargeback::{Chargeback, ChargebackStage, dispute_state};
 use crate::domain::credits::OutOfRange;
@@ -12,7 +12,6 @@ use crate::domain::lot::Bucket;
 use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundStage};
-use crate::domain::request::RequestStage;
 use crate::domain::restriction::{Restriction, RestrictionKind};
 use crate::store::NewRestriction;
 
@@ -140,8 +139,7 @@ async fn stop_refunds(
             session.writing().update_refund(account_id, &refund).await?;
             canceled.push(refund.refund_id);
         }
-        let tx = session.writing();
-        tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::InReview).await?;
+        lifecycle::reopen(session, refund.refund_request_id).await?;
     }
     Ok(canceled)
 }

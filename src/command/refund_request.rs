@@ -1,11 +1,12 @@
 //! One case with all its reasons.
 
+use super::proposal::Proposal;
 use super::run::{Reading, account_not_found};
-use super::{Desk, Error, Reason, Refusal};
-use crate::domain::credits::{Credits, OutOfRange};
-use crate::domain::ids::{AccountId, DecisionId, RefundRequestId};
+use super::{Desk, Error, lifecycle};
+use crate::domain::ids::{AccountId, Actor, DecisionId, RefundRequestId};
+use crate::domain::note::RequestNote;
 use crate::domain::refund::Refund;
-use crate::domain::request::RefundRequest;
+use crate::domain::request::{Approval, RefundRequest};
 use crate::policy::{Decision, Facts};
 use crate::store::{DecisionRow, Tx};
 use chrono::{DateTime, Utc};
@@ -37,6 +38,12 @@ pub struct StoredDecision {
     pub decided_at: DateTime<Utc>,
     /// The trace that it was made in.
     pub trace_id: Option<String>,
+    /// Who made it, when a person did.
+    #[serde(default)]
+    pub decided_by: Option<Actor>,
+    /// Why, in that person's words. They can be erased, so answers that are kept do not hold them.
+    #[serde(skip)]
+    pub reason: Option<String>,
 }
 
 /// One case with everything known of it.
@@ -52,6 +59,21 @@ pub struct CaseView {
     pub decisions: Vec<StoredDecision>,
     /// Its refunds, oldest first.
     pub refunds: Vec<Refund>,
+    /// What support wrote, oldest first.
+    pub notes: Vec<RequestNote>,
+    /// Who approved what, oldest first.
+    pub approvals: Vec<ApprovalView>,
+}
+
+/// One person's yes.
+#[derive(Debug, Clone)]
+pub struct ApprovalView {
+    /// Who, and when.
+    pub approval: Approval,
+    /// To what.
+    pub proposal: Proposal,
+    /// Why, unless the words were erased.
+    pub reason: Option<String>,
 }
 
 impl Desk {
@@ -73,30 +95,24 @@ impl Reading for GetRefundRequest {
             if tx.find_account(account_id).await?.is_none() {
                 return Err(account_not_found());
             }
-            let message = "the account has no such refund request";
-            return Err(Refusal::new(Reason::RefundRequestNotFound, message).into());
+            return Err(lifecycle::not_found());
         };
-        let (account_email, explanation) = tx.find_request_text(account_id, id).await?.unwrap_or_default();
+        let (account_email, explanation) = tx.load_request_text(account_id, id).await?;
         let decisions = tx.list_decisions(account_id, id).await?;
+        let approvals = tx.list_approvals(account_id, id).await?;
         Ok(CaseView {
             refund_request,
             account_email,
             explanation,
             decisions: decisions.into_iter().map(StoredDecision::read).collect::<Result<_, _>>()?,
             refunds: tx.list_refunds_of_request(account_id, id).await?,
+            notes: tx.list_request_notes(account_id, id).await?,
+            approvals: approvals.into_iter().map(ApprovalView::read).collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl StoredDecision {
-    /// Credits that decisions on one request gave the customer, restored or as a compensation.
-    ///
-    /// # Errors
-    /// [`OutOfRange`] on overflow.
-    pub fn credits_given(decisions: &[Self]) -> Result<Credits, OutOfRange> {
-        Credits::sum(decisions.iter().map(|stored| stored.decision.credits_given()))
-    }
-
     /// Reads a stored row.
     pub(super) fn read(row: DecisionRow) -> Result<Self, Error> {
         let unreadable = |_| Error::Broken("a stored decision cannot be read");
@@ -108,6 +124,15 @@ impl StoredDecision {
             decision_sha256: row.decision_sha256,
             decided_at: row.decided_at,
             trace_id: row.trace_id,
+            decided_by: row.decided_by,
+            reason: row.reason,
         })
+    }
+}
+
+impl ApprovalView {
+    fn read((approval, reason): (Approval, Option<String>)) -> Result<Self, Error> {
+        let proposal = Proposal::of(&approval)?;
+        Ok(Self { approval, proposal, reason })
     }
 }

@@ -3,11 +3,11 @@
 use super::refund_request::StoredDecision;
 use super::run::Mutation;
 use super::session::Session;
-use super::{BalanceAt, Error, Reason, Refusal, dispute};
+use super::{BalanceAt, Error, Reason, Refusal, dispute, lifecycle};
 use crate::domain::ids::{ProviderRefundId, RefundId};
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundResult, RefundStage, RefundStep};
-use crate::domain::request::{RefundRequest, RequestStage};
+use crate::domain::request::RefundRequest;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -139,14 +139,13 @@ async fn settle(session: &mut Session<'_>, purchase: &mut Purchase, refund: &Ref
     purchase.pending_minor = purchase.pending_minor.checked_sub(minor).ok_or(broken)?;
     purchase.refunded_minor =
         purchase.refunded_minor.checked_add(minor).ok_or(crate::domain::credits::OutOfRange)?;
-    let request = session.tx.find_request(account_id, refund.refund_request_id).await?;
-    let tx = session.writing();
-    tx.update_purchase(account_id, purchase).await?;
-    // A case that went to a person meanwhile stays with that person.
-    if request.is_some_and(|request| request.stage == RequestStage::Approved) {
-        tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::Settled).await?;
+    let id = refund.refund_request_id;
+    let others = session.tx.list_refunds_of_request(account_id, id).await?;
+    session.writing().update_purchase(account_id, purchase).await?;
+    if others.iter().any(|other| other.refund_id != refund.refund_id && other.stage.is_on_its_way()) {
+        return Ok(());
     }
-    Ok(())
+    lifecycle::settle(session, id).await
 }
 
 /// The processor could not send it: the credits come back, and a person finds another way (§4.2).
@@ -155,8 +154,6 @@ async fn fail(session: &mut Session<'_>, purchase: &mut Purchase, refund: &Refun
     let mut book = dispute::book_of(session, purchase.purchase_id).await?;
     dispute::give_up_refund(session, &mut book, purchase, refund).await?;
     session.record(book.close()).await?;
-    let tx = session.writing();
-    tx.update_purchase(account_id, purchase).await?;
-    tx.update_request_stage(account_id, refund.refund_request_id, RequestStage::InReview).await?;
-    Ok(())
+    session.writing().update_purchase(account_id, purchase).await?;
+    lifecycle::reopen(session, refund.refund_request_id).await
 }

@@ -3,6 +3,8 @@
 use crate::domain::book::BookError;
 use crate::domain::credits::OutOfRange;
 use crate::domain::names::names;
+use crate::domain::request::StageConflict;
+use crate::policy::resolution::NotPossible;
 use crate::store;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +51,16 @@ pub enum Reason {
     DeliveryConflict,
     /// Fewer credits can be revoked than were asked for.
     RevocationExceedsAvailable,
+    /// The purchase has an open refund request already.
+    OpenRequestExists,
+    /// The refund request is in a stage where this cannot be done.
+    RequestStageConflict,
+    /// Somebody else changed the refund request meanwhile.
+    EtagMismatch,
+    /// Who opened or approved it before cannot approve it now.
+    SameApprover,
+    /// The ledger or a guardrail does not allow the remedy.
+    RemedyNotPossible,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
     /// The incident is in a stage where this cannot be done.
@@ -83,6 +95,11 @@ names!(Reason {
     DeliveryExceedsPurchase => "DELIVERY_EXCEEDS_PURCHASE",
     DeliveryConflict => "DELIVERY_CONFLICT",
     RevocationExceedsAvailable => "REVOCATION_EXCEEDS_AVAILABLE",
+    OpenRequestExists => "OPEN_REQUEST_EXISTS",
+    RequestStageConflict => "REQUEST_STAGE_CONFLICT",
+    EtagMismatch => "ETAG_MISMATCH",
+    SameApprover => "SAME_APPROVER",
+    RemedyNotPossible => "REMEDY_NOT_POSSIBLE",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
@@ -177,6 +194,20 @@ impl From<OutOfRange> for Error {
         Refusal::new(Reason::LimitExceeded, "the account's credits or money would leave their range")
             .with("limit", &"64-bit amounts")
             .into()
+    }
+}
+
+impl From<StageConflict> for Error {
+    fn from(conflict: StageConflict) -> Self {
+        Refusal::new(Reason::RequestStageConflict, conflict.to_string())
+            .with("stage", &conflict.stage.name().to_uppercase())
+            .into()
+    }
+}
+
+impl From<NotPossible> for Error {
+    fn from(error: NotPossible) -> Self {
+        Refusal::new(Reason::RemedyNotPossible, error.to_string()).into()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::ids::{DeliveryId, LotId, RefundId};
 use crate::domain::lot::{NewLot, Source};
 use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
-use crate::domain::refund::{Refund, RefundStage};
+use crate::domain::refund::{Refund, RefundMethod, RefundStage};
 use crate::domain::request::RefundRequest;
 use crate::domain::usage::Usage;
 use crate::policy::{Grant, RemedyKind};
@@ -17,14 +17,14 @@ use crate::policy::{Grant, RemedyKind};
 /// What the decision and the ledger must agree on, or nothing is written.
 const DISAGREE: Error = Error::Broken("the decision and the ledger disagree about the credits that move");
 
-/// Gives remedies, in their order, and returns the refunds that they set going.
+/// Gives remedies, in their order; those that pay set refunds going, paid by this method.
 pub(super) async fn give(
     session: &mut Session<'_>,
     request: &RefundRequest,
     mut purchase: Option<Purchase>,
     grants: &[Grant],
-) -> Result<Vec<Refund>, Error> {
-    let mut refunds = Vec::new();
+    method: RefundMethod,
+) -> Result<(), Error> {
     for grant in grants {
         let purchase = purchase.as_mut();
         match (grant.kind, purchase) {
@@ -34,12 +34,12 @@ pub(super) async fn give(
                 restore_undelivered(session, request, purchase, grant).await?;
             }
             (RemedyKind::RefundUnused | RemedyKind::RefundFull | RemedyKind::RefundFixed, Some(purchase)) => {
-                refunds.push(refund(session, request, purchase, grant).await?);
+                refund(session, request, purchase, grant, method).await?;
             }
             (_, None) => return Err(Error::Broken("a remedy for a purchase that is not known")),
         }
     }
-    Ok(refunds)
+    Ok(())
 }
 
 /// Credits that failures of ours took go back to their lots, attempt by attempt, the latest first (§2.2).
@@ -116,8 +116,9 @@ async fn refund(
     request: &RefundRequest,
     purchase: &mut Purchase,
     grant: &Grant,
-) -> Result<Refund, Error> {
-    let refund = new_refund(session, request, purchase, grant)?;
+    method: RefundMethod,
+) -> Result<(), Error> {
+    let refund = new_refund(session, request, purchase, grant, method)?;
     let mut book = session.book(&[]).await?;
     if grant.kind != RemedyKind::RefundFixed {
         give_up(&mut book, purchase, grant, &EntryCause::Refund(refund.refund_id))?;
@@ -129,8 +130,7 @@ async fn refund(
     let account_id = session.account_id;
     let tx = session.writing();
     tx.update_purchase(account_id, purchase).await?;
-    tx.insert_refund(account_id, &refund).await?;
-    Ok(refund)
+    Ok(tx.insert_refund(account_id, &refund).await?)
 }
 
 fn give_up(book: &mut Book, purchase: &Purchase, grant: &Grant, cause: &EntryCause) -> Result<(), Error> {
@@ -146,6 +146,7 @@ fn new_refund(
     request: &RefundRequest,
     purchase: &Purchase,
     grant: &Grant,
+    method: RefundMethod,
 ) -> Result<Refund, Error> {
     let amount: Money = grant.money.ok_or(Error::Broken("a refund without money"))?;
     let refund_id = RefundId(session.new_id());
@@ -164,5 +165,6 @@ fn new_refund(
         submitted_at: None,
         settled_at: None,
         failure_reason: String::new(),
+        method,
     })
 }

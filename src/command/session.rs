@@ -43,6 +43,11 @@ impl<'a> Session<'a> {
         self.desk.policies.in_force(self.now)
     }
 
+    /// The policy in force when a request was received: it decides the request whenever that is (§8).
+    pub(super) fn policy_at(&self, received_at: DateTime<Utc>) -> &'a Document {
+        self.desk.policies.in_force(received_at)
+    }
+
     /// A new id of this instant.
     pub(super) fn new_id(&self) -> Uuid {
         new_id(self.now)

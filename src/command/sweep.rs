@@ -1,4 +1,5 @@
-//! The sweep: holds that outlived their time are given back, and credits past their expiry expire.
+//! The sweep: holds that outlived their time are given back, credits past their expiry expire, and so do requests whose
+//! question nobody answered.
 //!
 //! Any number of replicas may sweep one database. Which accounts are due is read without a lock; each account is
 //! then locked first, as by every command, and looked at again under its lock. So what another replica or a worker
@@ -6,7 +7,7 @@
 
 use super::run::Reading;
 use super::session::Session;
-use super::{Context, Desk, Error, StoreFailure};
+use super::{Context, Desk, Error, StoreFailure, lifecycle};
 use crate::clock::Clock;
 use crate::domain::ids::{AccountId, Actor, LotId};
 use crate::domain::restriction::RestrictionKind;
@@ -19,6 +20,9 @@ const SWEEPER: &str = "system:sweeper";
 /// Most holds given back in one transaction: workers of the account wait for it.
 const HOLDS_PER_TRANSACTION: u32 = 25;
 
+/// Most requests expired in one transaction.
+const REQUESTS_PER_TRANSACTION: u32 = 100;
+
 /// Most accounts read at once.
 const ACCOUNTS_PER_READ: u32 = 100;
 
@@ -29,6 +33,8 @@ pub struct Swept {
     pub holds: usize,
     /// Lots whose available credits expired.
     pub lots: usize,
+    /// Refund requests that expired.
+    pub requests: usize,
     /// Accounts that could not be swept, and why; the next sweep tries them again.
     pub failed: Vec<(AccountId, Error)>,
     /// Whether nothing was left but what failed: otherwise the limit came first.
@@ -84,7 +90,8 @@ impl Sweep<'_> {
             Ok(done) => {
                 self.swept.holds = self.swept.holds.saturating_add(done.holds);
                 self.swept.lots = self.swept.lots.saturating_add(done.lots);
-                Ok(done.holds > 0 || done.lots > 0)
+                self.swept.requests = self.swept.requests.saturating_add(done.requests);
+                Ok(done.holds > 0 || done.lots > 0 || done.requests > 0)
             }
             // Without a database there is no use in trying the others.
             Err(error) if is_unavailable(&error) => Err(error),
@@ -120,9 +127,11 @@ struct SweepAccount {
     account_id: AccountId,
 }
 
+#[derive(Default)]
 struct Done {
     holds: usize,
     lots: usize,
+    requests: usize,
 }
 
 impl Work for SweepAccount {
@@ -131,11 +140,12 @@ impl Work for SweepAccount {
 
     async fn run(&self, tx: &mut Tx) -> Result<Done, Error> {
         let Some(account) = tx.lock_account(&self.account_id).await? else {
-            return Ok(Done { holds: 0, lots: 0 });
+            return Ok(Done::default());
         };
         let now = self.context.clock.now().max(account.last_at);
         let mut session = Session::open(tx, &self.desk, &self.context, &self.account_id, account, now);
-        let done = settle(&mut session).await?;
+        let requests = expire_requests(&mut session).await?;
+        let done = Done { requests, ..settle(&mut session).await? };
         session.finish().await?;
         Ok(done)
     }
@@ -161,9 +171,20 @@ async fn settle(session: &mut Session<'_>) -> Result<Done, Error> {
     // A suspension freezes value and never destroys it: these lots wait for its end.
     let lots = if is_suspended { 0 } else { book.expire()? };
     if lots == 0 && ended.is_empty() {
-        return Ok(Done { holds: 0, lots: 0 });
+        return Ok(Done::default());
     }
     session.record(book.close()).await?;
     session.keep_usages(&ended).await?;
-    Ok(Done { holds: ended.len(), lots })
+    Ok(Done { holds: ended.len(), lots, requests: 0 })
+}
+
+/// Ends the requests whose question nobody answered.
+async fn expire_requests(session: &mut Session<'_>) -> Result<usize, Error> {
+    let (account_id, now) = (session.account_id, session.now);
+    let run_out = session.tx.list_run_out_requests(account_id, now, REQUESTS_PER_TRANSACTION).await?;
+    let requests = run_out.len();
+    for request in run_out {
+        lifecycle::expire(session, request).await?;
+    }
+    Ok(requests)
 }

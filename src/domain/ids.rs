@@ -130,6 +130,14 @@ impl AccountId {
     }
 }
 
+impl Actor {
+    /// What the actor is, such as `agent` of `agent:maria`.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        self.0.split_once(':').map_or(self.0.as_str(), |(role, _)| role)
+    }
+}
+
 macro_rules! own_id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

@@ -1,5 +1,7 @@
-//! What a person writes down when they give or take credits by hand.
+//! What persons write down: why they moved credits by hand, and what they think of a refund request.
 
+use super::ids::Actor;
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 /// Why a person moved credits. It may speak of the customer, so it lies apart from the entries, where it can be
@@ -17,5 +19,24 @@ impl OperatorNote {
     #[must_use]
     pub fn reason_sha256(&self) -> String {
         hex::encode(Sha256::digest(&self.reason))
+    }
+}
+
+/// What a person wrote about a refund request: for support, never for the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestNote {
+    /// Who wrote it.
+    pub author: Actor,
+    /// When.
+    pub written_at: DateTime<Utc>,
+    /// The words. They may speak of the customer and can be erased.
+    pub text: String,
+}
+
+impl RequestNote {
+    /// The digest that outlives the words: SHA-256, 64 hex digits.
+    #[must_use]
+    pub fn text_sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
     }
 }

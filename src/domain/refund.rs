@@ -66,6 +66,12 @@ impl RefundStage {
         !matches!(self, Self::Failed | Self::Canceled)
     }
 
+    /// Whether its money may still arrive or fail.
+    #[must_use]
+    pub const fn is_on_its_way(self) -> bool {
+        matches!(self, Self::Pending | Self::Submitted | Self::Unknown)
+    }
+
     /// What a result does in this stage.
     ///
     /// A processor may take a success back (the customer's bank refused the money days later), so a failure
@@ -88,6 +94,19 @@ impl RefundStage {
         }
     }
 }
+
+/// How the money goes back (§4.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundMethod {
+    /// To the original payment method, whenever possible.
+    #[default]
+    OriginalPayment,
+    /// Another way, found by a person.
+    Other,
+}
+
+names!(RefundMethod { OriginalPayment => "original_payment", Other => "other" });
 
 /// Money on its way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,4 +139,7 @@ pub struct Refund {
     pub settled_at: Option<DateTime<Utc>>,
     /// Why it failed, as the processor says.
     pub failure_reason: String,
+    /// How it is paid.
+    #[serde(default)]
+    pub method: RefundMethod,
 }

@@ -1,10 +1,18 @@
 //! The refund request: what a customer claims and tells us (§5).
 
-use super::ids::{Attempt, PurchaseId, RefundRequestId};
+mod clock;
+mod life;
+
+pub use clock::{FirstResponse, Response, ResponseClock};
+pub use life::{Approval, Life, RequestStage, StageConflict, Step, Verdict};
+
+use super::credits::Credits;
+use super::ids::{Actor, Attempt, PurchaseId, RefundRequestId};
 use super::money::Money;
 use super::names::names;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What the customer says went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -117,31 +125,6 @@ pub struct Details {
     pub attempt: Option<Attempt>,
 }
 
-/// Where a refund request is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestStage {
-    /// The customer was asked for more.
-    AwaitingInformation,
-    /// A person decides.
-    InReview,
-    /// Approved; money, if any, is on its way.
-    Approved,
-    /// Denied.
-    Denied,
-    /// The customer took it back.
-    Withdrawn,
-    /// The customer never answered.
-    Expired,
-    /// Approved, and everything promised has arrived.
-    Settled,
-}
-
-names!(RequestStage {
-    AwaitingInformation => "awaiting_information", InReview => "in_review", Approved => "approved",
-    Denied => "denied", Withdrawn => "withdrawn", Expired => "expired", Settled => "settled",
-});
-
 /// A customer's case, without its free text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundRequest {
@@ -151,16 +134,20 @@ pub struct RefundRequest {
     pub purchase_id: Option<PurchaseId>,
     /// What is claimed.
     pub claim: Claim,
-    /// Where it is.
-    pub stage: RequestStage,
-    /// When it was received.
+    /// Where it is in its life.
+    #[serde(flatten)]
+    pub life: Life,
+    /// When it was received; the customer's time limits are measured here (§5.3).
     pub received_at: DateTime<Utc>,
-    /// By when it must be answered (§4.1).
-    pub respond_by: DateTime<Utc>,
-    /// When the first answer went out: an approval, a denial or a question (§4.1).
-    pub first_responded_at: Option<DateTime<Utc>>,
+    /// Until when it must be answered, and what the first answer was (§4.1).
+    #[serde(flatten)]
+    pub clock: ResponseClock,
     /// The policy version in force at receipt (§8).
     pub policy_version: String,
+    /// Who opened it.
+    pub opened_by: Actor,
+    /// Who works on it.
+    pub assignee: Option<Actor>,
     /// The attempt that the claim is about.
     pub attempt: Option<Attempt>,
     /// When the customer says the purchase was made.
@@ -171,6 +158,52 @@ pub struct RefundRequest {
     pub attempted_at: Option<DateTime<Utc>>,
     /// Evidence given.
     pub evidence: Vec<Evidence>,
+    /// What the customer was asked for so far.
+    pub asked: BTreeSet<Detail>,
+    /// How many decisions were made on it.
+    pub decisions: i32,
+    /// The row of the last decision; empty when a person made it.
+    pub last_row: String,
+    /// Credits that it gave the customer, restored or as a compensation.
+    pub restored_credits: Credits,
     /// Grows with every change.
     pub revision: i64,
+}
+
+impl RefundRequest {
+    /// The name of its stage.
+    #[must_use]
+    pub const fn stage(&self) -> RequestStage {
+        self.life.stage()
+    }
+
+    /// Goes one step on. A step that answers the customer stops the clock, one that reopens a settled matter starts
+    /// it anew, and every step is a revision.
+    ///
+    /// # Errors
+    /// [`StageConflict`] where the step cannot be taken; nothing is changed then.
+    pub fn after(mut self, step: Step, now: DateTime<Utc>) -> Result<Self, StageConflict> {
+        let response = step.response();
+        self.life = self.life.after(step, now)?;
+        if let Some(response) = response {
+            self.clock = self.clock.answered(response, now);
+        }
+        Ok(Self { revision: self.revision.saturating_add(1), ..self })
+    }
+
+    /// Since when the customer waits once a reply has come: a reply to our question starts a new wait, what comes
+    /// unasked does not (§4.1).
+    #[must_use]
+    pub const fn waiting_after_reply(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.life {
+            Life::AwaitingInformation { .. } => Some(now),
+            _ => self.clock.waiting_since,
+        }
+    }
+
+    /// Whether the customer waits for an answer that is overdue (§4.1).
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.stage().awaits_us() && self.clock.respond_by < now
+    }
 }

@@ -16,7 +16,13 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// The metadata key of the test clock, as payment platforms have one.
 pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
 
-/// Everyone's name while there is no authentication.
+/// The metadata key of the test caller: in development mode, whom a call is made by.
+pub(super) const TEST_CALLER_KEY: &str = "makegood-test-caller";
+
+/// The roles that a test caller may have.
+const ROLES: [&str; 6] = ["frontend", "worker", "payments", "agent", "admin", "auditor"];
+
+/// Everyone's name while there is no authentication and no test caller.
 const DEVELOPMENT_CALLER: &str = "development";
 
 /// A call with everything about it read.
@@ -35,7 +41,7 @@ impl Api {
         let trace_id = span.in_scope(|| trace_id_of(metadata.as_ref()));
         span.record("trace_id", trace_id.as_deref());
         // Who nobody knows is told nothing else.
-        let caller = self.shared.caller()?;
+        let caller = self.shared.caller(&metadata)?;
         let clock = clock_of(&metadata, self.shared.development)?;
         let context = Context { caller, trace_id, clock };
         let timeout = self.shared.timeout(&metadata);
@@ -44,9 +50,12 @@ impl Api {
 }
 
 impl Shared {
-    fn caller(&self) -> Result<Actor, Status> {
+    fn caller(&self, metadata: &MetadataMap) -> Result<Actor, Status> {
         if !self.development {
             return Err(status::unauthenticated());
+        }
+        if let Some(caller) = test_caller_of(metadata, self.development)? {
+            return Ok(caller);
         }
         Actor::parse(DEVELOPMENT_CALLER).map_err(|_| Status::internal("the caller has no name"))
     }
@@ -55,6 +64,29 @@ impl Shared {
     fn timeout(&self, metadata: &MetadataMap) -> Duration {
         let told = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(read_timeout);
         told.map_or(self.request_timeout, |told| told.min(self.request_timeout))
+    }
+}
+
+/// Whom the caller plays, which only development mode allows: a role and a subject, as in `agent:maria`.
+fn test_caller_of(metadata: &MetadataMap, development: bool) -> Result<Option<Actor>, Status> {
+    let Some(value) = metadata.get(TEST_CALLER_KEY) else { return Ok(None) };
+    if !development {
+        return Err(status::test_caller_forbidden());
+    }
+    let caller = value.to_str().ok().and_then(|text| Actor::parse(text).ok());
+    let known = |caller: &Actor| {
+        let subject = caller.as_str().strip_prefix(caller.role()).and_then(|rest| rest.strip_prefix(':'));
+        ROLES.contains(&caller.role()) && subject.is_some_and(|subject| !subject.is_empty())
+    };
+    match caller.filter(known) {
+        Some(caller) => Ok(Some(caller)),
+        None => Err(status::invalid(vec![Violation {
+            field: TEST_CALLER_KEY.to_owned(),
+            description: format!(
+                "must be a role and a name such as `agent:maria`; the roles are {}",
+                ROLES.join(", ")
+            ),
+        }])),
     }
 }
 
@@ -112,7 +144,7 @@ fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::{TEST_CLOCK_KEY, clock_of, read_timeout};
+    use super::{TEST_CALLER_KEY, TEST_CLOCK_KEY, clock_of, read_timeout, test_caller_of};
     use crate::clock::Clock;
     use std::time::Duration;
     use tonic::metadata::MetadataMap;
@@ -126,6 +158,16 @@ mod tests {
         assert!(clock_of(&metadata, true).is_ok());
         let refused = clock_of(&metadata, false).unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CLOCK_FORBIDDEN");
+    }
+
+    #[test]
+    fn outside_development_a_test_caller_is_refused_even_a_good_one() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(test_caller_of(&metadata, false).unwrap(), None);
+        metadata.insert(TEST_CALLER_KEY, "agent:maria".parse().unwrap());
+        assert_eq!(test_caller_of(&metadata, true).unwrap().unwrap().role(), "agent");
+        let refused = test_caller_of(&metadata, false).unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CALLER_FORBIDDEN");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod credit;
+mod desk;
 mod fields;
 mod history;
 mod incident;
@@ -12,6 +13,9 @@ pub(super) use by_hand::{grant_credits, revoke_credits};
 pub(super) use credit::{
     capture_credits, deliver_credits, get_balance, hold_credits, record_purchase, release_credits,
     restore_credits,
+};
+pub(super) use desk::{
+    QueueCall, list_refund_requests, provide_information, resolve_refund_request, withdraw_refund_request,
 };
 pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
 pub(super) use history::{get_usage, list_entries, list_lots};

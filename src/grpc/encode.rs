@@ -28,7 +28,10 @@ pub(super) use credit::{capture_credits, get_balance, hold_credits, release_cred
 pub(super) use history::{get_usage, grant_credits, list_entries, list_lots, revoke_credits};
 pub(super) use incident::{declare_incident, list_incidents, resolve_incident, restore_incident};
 pub(super) use purchase::{deliver_credits, record_purchase};
-pub(super) use refund::{evaluate_request, get_refund_request, record_refund_result};
+pub(super) use refund::{
+    evaluate_request, get_refund_request, list_refund_requests, provide_information, record_refund_result,
+    resolve_refund_request, withdraw_refund_request,
+};
 
 /// Most that a timestamp may have: a leap second would count past it.
 const MAX_NANOS: u32 = 999_999_999;

@@ -56,7 +56,7 @@ impl IncidentService for Api {
         incidents.truncate(size);
         let last = incidents.last().filter(|_| more);
         let next_page_token =
-            last.map(|last| arguments.write((last.started_at, last.incident_id))).unwrap_or_default();
+            last.map(|last| arguments.write((last.started_at, last.incident_id.0))).unwrap_or_default();
         Ok(respond(encode::list_incidents(&incidents, next_page_token), false))
     }
 

@@ -1,12 +1,16 @@
 //! The refund service.
 
 use super::context::Opened;
-use super::decode::{ChargebackCall, Evaluation};
+use super::decode::{ChargebackCall, Evaluation, QueueCall};
 use super::{Api, decode, encode, respond, status, within};
+use crate::command::Context;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::refund_service_server::RefundService;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
+
+/// The role that acts for customers.
+const FRONTEND: &str = "frontend";
 
 #[tonic::async_trait]
 impl RefundService for Api {
@@ -41,7 +45,7 @@ impl RefundService for Api {
         let account_id = query.account_id.clone();
         let read = self.desk().get_refund_request(query).instrument(span);
         let view = within(timeout, status::deadline_exceeded, read).await?;
-        Ok(respond(encode::get_refund_request(&account_id, &view), false))
+        Ok(respond(encode::get_refund_request(&account_id, &view, is_desk(&context)), false))
     }
 
     async fn record_refund_result(
@@ -66,30 +70,40 @@ impl RefundService for Api {
 
     async fn provide_information(
         &self,
-        _: Request<v1::ProvideInformationRequest>,
+        request: Request<v1::ProvideInformationRequest>,
     ) -> Result<Response<v1::ProvideInformationResponse>, Status> {
-        Err(status::not_implemented("ProvideInformation"))
+        let method = "makegood.v1.RefundService/ProvideInformation";
+        self.mutate(method, request, decode::provide_information, encode::provide_information).await
     }
 
     async fn withdraw_refund_request(
         &self,
-        _: Request<v1::WithdrawRefundRequestRequest>,
+        request: Request<v1::WithdrawRefundRequestRequest>,
     ) -> Result<Response<v1::WithdrawRefundRequestResponse>, Status> {
-        Err(status::not_implemented("WithdrawRefundRequest"))
+        let method = "makegood.v1.RefundService/WithdrawRefundRequest";
+        self.mutate(method, request, decode::withdraw_refund_request, encode::withdraw_refund_request).await
     }
 
     async fn resolve_refund_request(
         &self,
-        _: Request<v1::ResolveRefundRequestRequest>,
+        request: Request<v1::ResolveRefundRequestRequest>,
     ) -> Result<Response<v1::ResolveRefundRequestResponse>, Status> {
-        Err(status::not_implemented("ResolveRefundRequest"))
+        let method = "makegood.v1.RefundService/ResolveRefundRequest";
+        self.mutate(method, request, decode::resolve_refund_request, encode::resolve_refund_request).await
     }
 
     async fn list_refund_requests(
         &self,
-        _: Request<v1::ListRefundRequestsRequest>,
+        request: Request<v1::ListRefundRequestsRequest>,
     ) -> Result<Response<v1::ListRefundRequestsResponse>, Status> {
-        Err(status::not_implemented("ListRefundRequests"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/ListRefundRequests", request)?;
+        let now = context.clock.now();
+        let QueueCall { query, after, size, arguments } = decode::list_refund_requests(message, now)?;
+        let read = self.desk().list_refund_requests(query, after, size, now).instrument(span);
+        let page = within(timeout, status::deadline_exceeded, read).await?;
+        let next = page.next.map(|(respond_by, id)| arguments.write((respond_by, id.0))).unwrap_or_default();
+        Ok(respond(encode::list_refund_requests(&page, is_desk(&context), next), false))
     }
 
     async fn get_refund(
@@ -133,4 +147,9 @@ impl RefundService for Api {
     ) -> Result<Response<v1::ListChargebacksResponse>, Status> {
         Err(status::not_implemented("ListChargebacks"))
     }
+}
+
+/// Whether the caller may read what support wrote: everybody but the customer's own frontend.
+fn is_desk(context: &Context) -> bool {
+    context.caller.role() != FRONTEND
 }

@@ -52,6 +52,13 @@ pub(super) fn test_clock_forbidden() -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
+/// A test caller on a server that is not in development mode.
+pub(super) fn test_caller_forbidden() -> Status {
+    let details = info("TEST_CALLER_FORBIDDEN", &[]);
+    let message = "`makegood-test-caller` is accepted in development mode only";
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
 /// A page token that we did not make, or that was made for other arguments.
 pub(super) fn invalid_page_token() -> Status {
     let message = "`page_token` is not one of this list: send the `next_page_token` of the page before, and all \
@@ -159,12 +166,17 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::PurchaseRefunded
         | Reason::DeliveryExceedsPurchase
         | Reason::RevocationExceedsAvailable
+        | Reason::RequestStageConflict
+        | Reason::SameApprover
+        | Reason::RemedyNotPossible
         | Reason::RefundStageConflict
         | Reason::IncidentStageConflict
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
-        Reason::UsageAlreadyExists | Reason::PurchaseMismatch | Reason::DeliveryConflict => {
-            Code::AlreadyExists
-        }
+        Reason::UsageAlreadyExists
+        | Reason::PurchaseMismatch
+        | Reason::DeliveryConflict
+        | Reason::OpenRequestExists => Code::AlreadyExists,
+        Reason::EtagMismatch => Code::Aborted,
         Reason::ChargebackMismatch | Reason::InvalidField => Code::InvalidArgument,
         Reason::LimitExceeded => Code::ResourceExhausted,
     }

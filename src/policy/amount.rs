@@ -7,6 +7,7 @@ use super::facts::{FactName, Facts};
 use super::table::Remedy;
 use crate::domain::credits::Credits;
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::names;
 use serde::{Deserialize, Serialize};
 
 /// What is done for the customer.
@@ -26,6 +27,11 @@ pub enum RemedyKind {
     /// Give free credits.
     Compensate,
 }
+
+names!(RemedyKind {
+    RestoreUndelivered => "restore_undelivered", RestoreFailed => "restore_failed", RefundUnused => "refund_unused",
+    RefundFull => "refund_full", RefundFixed => "refund_fixed", Compensate => "compensate",
+});
 
 impl RemedyKind {
     /// Whether the remedy pays money.

@@ -259,14 +259,14 @@ fn objection(document: &Document, remedies: &[Grant], facts: &Facts) -> Option<R
 
 /// INVARIANT, for every document: no money while the bank decides or after it paid (§6), none to a terminated account
 /// or out of a confirmed violation (§3.3).
-fn may_pay(facts: &Facts) -> bool {
+pub(super) fn may_pay(facts: &Facts) -> bool {
     let disputed = matches!(facts.text(FactName::Dispute), Some("open" | "lost"));
     let standing = |kind: &str| facts.words(FactName::Standing).is_some_and(|words| words.contains(kind));
     let violated = facts.text(FactName::Violation) == Some("confirmed") || standing("violation_confirmed");
     !disputed && !violated && !standing("terminated")
 }
 
-fn total(remedies: &[Grant]) -> Option<Money> {
+pub(super) fn total(remedies: &[Grant]) -> Option<Money> {
     let mut sums = remedies.iter().filter_map(|grant| grant.money);
     let first = sums.next()?;
     sums.try_fold(first, |sum, money| sum.plus(money).ok())

@@ -52,7 +52,7 @@ async fn sweep_until(desk: Desk, interval: Duration, mut stopped: oneshot::Recei
         match swept {
             Ok(swept) => {
                 // A full batch that moved something is followed by the next at once.
-                if !swept.is_complete && (swept.holds > 0 || swept.lots > 0) {
+                if !swept.is_complete && has_moved(&swept) {
                     wait = Duration::ZERO;
                 }
                 troubles.tell(&swept);
@@ -60,6 +60,10 @@ async fn sweep_until(desk: Desk, interval: Duration, mut stopped: oneshot::Recei
             Err(error) => troubles.tell_failure(&error),
         }
     }
+}
+
+const fn has_moved(swept: &Swept) -> bool {
+    swept.holds > 0 || swept.lots > 0 || swept.requests > 0
 }
 
 /// The interval, an eighth less or up to an eighth more.
@@ -83,8 +87,9 @@ impl Troubles {
             tracing::info!("sweeping works again");
             self.is_failing = false;
         }
-        if swept.holds > 0 || swept.lots > 0 {
-            tracing::info!(holds = swept.holds, lots = swept.lots, "swept what ran out of time");
+        if has_moved(swept) {
+            let Swept { holds, lots, requests, .. } = swept;
+            tracing::info!(holds, lots, requests, "swept what ran out of time");
         }
         let accounts: BTreeSet<_> = swept.failed.iter().map(|(account_id, _)| account_id.clone()).collect();
         for (account_id, error) in &swept.failed {

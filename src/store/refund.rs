@@ -3,7 +3,7 @@
 use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, ProviderRefundId, PurchaseId, RefundId, RefundRequestId};
-use crate::domain::refund::{Refund, RefundStage};
+use crate::domain::refund::{Refund, RefundMethod, RefundStage};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ struct Row {
     submitted_at: Option<DateTime<Utc>>,
     settled_at: Option<DateTime<Utc>>,
     failure_reason: String,
+    method: String,
 }
 
 impl Row {
@@ -46,6 +47,7 @@ impl Row {
             submitted_at: self.submitted_at,
             settled_at: self.settled_at,
             failure_reason: self.failure_reason,
+            method: place.word("method", &self.method, RefundMethod::parse)?,
         })
     }
 }
@@ -56,7 +58,8 @@ macro_rules! select_refunds {
         sqlx::query_as!(
             Row,
             "SELECT refund_id, refund_request_id, purchase_id, currency, amount_minor, credits, stage, provider,
-                payment_id, provider_refund_id, idempotency_key, created_at, submitted_at, settled_at, failure_reason
+                payment_id, provider_refund_id, idempotency_key, created_at, submitted_at, settled_at, failure_reason,
+                method
              FROM refund WHERE " + $condition,
             $($argument),+
         )
@@ -130,8 +133,8 @@ impl Tx {
     pub async fn insert_refund(&mut self, account_id: &AccountId, refund: &Refund) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO refund (account_id, refund_id, refund_request_id, purchase_id, currency, amount_minor,
-                credits, stage, provider, payment_id, idempotency_key, created_at, failure_reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                credits, stage, provider, payment_id, idempotency_key, created_at, failure_reason, method)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             account_id.as_str(),
             refund.refund_id.0,
             refund.refund_request_id.0,
@@ -145,6 +148,7 @@ impl Tx {
             refund.idempotency_key,
             refund.created_at,
             refund.failure_reason,
+            refund.method.name(),
         )
         .execute(self.connection())
         .await?;

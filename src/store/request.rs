@@ -1,48 +1,135 @@
-//! Refund requests, their free text, their evidence and their decisions.
+//! Refund requests.
 
 use super::read::Place;
-use super::{Error, Tx};
-use crate::domain::ids::{AccountId, Actor, Attempt, DecisionId, PurchaseId, RefundRequestId};
-use crate::domain::request::{Claim, Details, Evidence, EvidenceKind, RefundRequest, RequestStage};
+use super::{Error, Tx, evidence, request_words};
+use crate::domain::ids::{AccountId, Actor, Attempt, PurchaseId, RefundRequestId};
+use crate::domain::request::{
+    Approval, Claim, Detail, Evidence, FirstResponse, Life, RefundRequest, RequestStage, Response,
+    ResponseClock,
+};
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What is stored of a request besides what [`RefundRequest`] carries.
-#[derive(Debug, Clone)]
-pub struct RequestOpening {
-    /// Whether the customer named a purchase, whether or not we know it.
-    pub names_purchase: bool,
-    /// Who opened it.
-    pub opened_by: Actor,
+/// How the customer named the purchase, whether or not we know it.
+#[derive(Debug, Clone, Default)]
+pub struct NamedPurchase {
+    /// Whether a purchase was named at all.
+    pub is_named: bool,
+    /// The reference as it was given; `None` also for requests older than its keeping.
+    pub reference: Option<serde_json::Value>,
 }
 
-/// A stored decision.
-#[derive(Debug, Clone)]
-pub struct DecisionRow {
-    /// Its id.
-    pub decision_id: DecisionId,
-    /// 1 for the first decision on the request.
-    pub ordinal: i32,
-    /// The outcome's name.
-    pub outcome: String,
-    /// The row that decided.
-    pub row: String,
-    /// The policy version.
-    pub policy_version: String,
-    /// Digest of the policy document, hex.
-    pub document_sha256: String,
-    /// Digest of the facts, hex.
-    pub facts_sha256: String,
-    /// Digest of the decision's bytes, hex.
-    pub decision_sha256: String,
-    /// The facts, canonical JSON.
-    pub facts: String,
-    /// The decision, canonical JSON.
-    pub body: String,
-    /// When.
-    pub decided_at: DateTime<Utc>,
-    /// The trace that it was made in.
-    pub trace_id: Option<String>,
+/// The columns of a request.
+pub(super) struct RequestRow {
+    pub(super) account_id: String,
+    pub(super) refund_request_id: Uuid,
+    pub(super) purchase_id: Option<Uuid>,
+    pub(super) claim: String,
+    pub(super) stage: String,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) respond_by: DateTime<Utc>,
+    pub(super) waiting_since: Option<DateTime<Utc>>,
+    pub(super) first_responded_at: Option<DateTime<Utc>>,
+    pub(super) first_response: Option<String>,
+    pub(super) policy_version: String,
+    pub(super) opened_by: String,
+    pub(super) assignee: Option<String>,
+    pub(super) job_id: Option<String>,
+    pub(super) attempt: Option<i32>,
+    pub(super) purchased_at: Option<DateTime<Utc>>,
+    pub(super) paid_currency: Option<String>,
+    pub(super) paid_minor: Option<i64>,
+    pub(super) attempted_at: Option<DateTime<Utc>>,
+    pub(super) asked: Vec<String>,
+    pub(super) decisions: i32,
+    pub(super) last_row: String,
+    pub(super) restored_credits: i64,
+    pub(super) approvals_required: i32,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+    pub(super) revision: i64,
+}
+
+/// Requests by one condition: the same columns each time.
+macro_rules! select_requests {
+    ($first:literal $(+ $condition:literal)* $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            crate::store::request::RequestRow,
+            "SELECT account_id, refund_request_id, purchase_id, claim, stage, received_at, respond_by, waiting_since,
+                first_responded_at, first_response, policy_version, opened_by, assignee, job_id, attempt,
+                purchased_at, paid_currency, paid_minor, attempted_at, asked, decisions, last_row, restored_credits,
+                approvals_required, expires_at, closed_at, revision
+             FROM refund_request WHERE " + $first $(+ $condition)*
+            $(, $argument)*
+        )
+    };
+}
+pub(super) use select_requests;
+
+impl RequestRow {
+    /// The stage with its data.
+    fn life(&self, approvals: Vec<Approval>, place: Place<'_>) -> Result<Life, Error> {
+        let closed_at = || self.closed_at.ok_or_else(|| place.corrupt("closed_at"));
+        Ok(match place.word("stage", &self.stage, RequestStage::parse)? {
+            RequestStage::Submitted => Life::Submitted,
+            RequestStage::AwaitingInformation => Life::AwaitingInformation { expires_at: self.expires_at },
+            RequestStage::InReview => {
+                Life::InReview { approvals_required: self.approvals_required, approvals }
+            }
+            RequestStage::Approved => Life::Approved,
+            RequestStage::Denied => Life::Denied { closed_at: closed_at()? },
+            RequestStage::Withdrawn => Life::Withdrawn { closed_at: closed_at()? },
+            RequestStage::Expired => Life::Expired { closed_at: closed_at()? },
+            RequestStage::Settled => Life::Settled { closed_at: closed_at()? },
+        })
+    }
+
+    fn clock(&self, place: Place<'_>) -> Result<ResponseClock, Error> {
+        let first_response = match (self.first_responded_at, &self.first_response) {
+            (Some(at), Some(kind)) => {
+                Some(FirstResponse { at, kind: place.word("first_response", kind, Response::parse)? })
+            }
+            _ => None,
+        };
+        Ok(ResponseClock { respond_by: self.respond_by, waiting_since: self.waiting_since, first_response })
+    }
+
+    fn request(self, evidence: Vec<Evidence>, approvals: Vec<Approval>) -> Result<RefundRequest, Error> {
+        let refund_request_id = RefundRequestId(self.refund_request_id);
+        let place = Place { table: "refund_request", key: &refund_request_id };
+        let (life, clock) = (self.life(approvals, place)?, self.clock(place)?);
+        let attempt = match (self.job_id, self.attempt) {
+            (Some(job_id), Some(number)) => Some(Attempt { job_id: place.id("job_id", job_id)?, number }),
+            _ => None,
+        };
+        let amount_paid = match (self.paid_currency, self.paid_minor) {
+            (Some(currency), Some(minor)) => Some(place.money("paid_minor", &currency, minor)?),
+            _ => None,
+        };
+        let asked = self.asked.iter().map(|detail| place.word("asked", detail, Detail::parse));
+        Ok(RefundRequest {
+            purchase_id: self.purchase_id.map(PurchaseId),
+            claim: place.word("claim", &self.claim, Claim::parse)?,
+            life,
+            received_at: self.received_at,
+            clock,
+            policy_version: self.policy_version,
+            opened_by: place.id("opened_by", self.opened_by)?,
+            assignee: self.assignee.map(|assignee| place.id("assignee", assignee)).transpose()?,
+            attempt,
+            purchased_at: self.purchased_at,
+            amount_paid,
+            attempted_at: self.attempted_at,
+            evidence,
+            asked: asked.collect::<Result<_, _>>()?,
+            decisions: self.decisions,
+            last_row: self.last_row,
+            restored_credits: place.credits("restored_credits", self.restored_credits)?,
+            revision: self.revision,
+            refund_request_id,
+        })
+    }
 }
 
 impl Tx {
@@ -55,67 +142,67 @@ impl Tx {
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
     ) -> Result<Option<RefundRequest>, Error> {
-        let row = sqlx::query!(
-            "SELECT purchase_id, claim, stage, received_at, respond_by, first_responded_at, policy_version, job_id,
-                attempt, purchased_at, paid_currency, paid_minor, attempted_at, revision
-             FROM refund_request WHERE account_id = $1 AND refund_request_id = $2",
+        let row = select_requests!(
+            "account_id = $1 AND refund_request_id = $2",
             account_id.as_str(),
             refund_request_id.0,
         )
         .fetch_optional(self.connection())
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let place = Place { table: "refund_request", key: &refund_request_id };
-        let attempt = match (row.job_id, row.attempt) {
-            (Some(job_id), Some(number)) => Some(Attempt { job_id: place.id("job_id", job_id)?, number }),
-            _ => None,
-        };
-        let amount_paid = match (row.paid_currency, row.paid_minor) {
-            (Some(currency), Some(minor)) => Some(place.money("paid_minor", &currency, minor)?),
-            _ => None,
-        };
-        Ok(Some(RefundRequest {
-            refund_request_id,
-            purchase_id: row.purchase_id.map(PurchaseId),
-            claim: place.word("claim", &row.claim, Claim::parse)?,
-            stage: place.word("stage", &row.stage, RequestStage::parse)?,
-            received_at: row.received_at,
-            respond_by: row.respond_by,
-            first_responded_at: row.first_responded_at,
-            policy_version: row.policy_version,
-            attempt,
-            purchased_at: row.purchased_at,
-            amount_paid,
-            attempted_at: row.attempted_at,
-            evidence: self.list_evidence(account_id, refund_request_id).await?,
-            revision: row.revision,
-        }))
+        let requests = self.complete_requests(Vec::from_iter(row)).await?;
+        Ok(requests.into_iter().next().map(|(_, request)| request))
+    }
+
+    /// Requests with what lies in other tables, in the order of the rows.
+    pub(super) async fn complete_requests(
+        &mut self,
+        rows: Vec<RequestRow>,
+    ) -> Result<Vec<(AccountId, RefundRequest)>, Error> {
+        let accounts: Vec<String> = rows.iter().map(|row| row.account_id.clone()).collect();
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.refund_request_id).collect();
+        let mut papers: BTreeMap<Uuid, Vec<Evidence>> = BTreeMap::new();
+        for (id, paper) in evidence::list(self, &accounts, &ids).await? {
+            papers.entry(id).or_default().push(paper);
+        }
+        let mut approvals: BTreeMap<Uuid, Vec<Approval>> = BTreeMap::new();
+        for (id, approval) in request_words::list_counting_approvals(self, &accounts, &ids).await? {
+            approvals.entry(id).or_default().push(approval);
+        }
+        rows.into_iter()
+            .map(|row| {
+                let id = row.refund_request_id;
+                let place = Place { table: "refund_request", key: &id };
+                let account_id = place.id("account_id", row.account_id.clone())?;
+                let papers = papers.remove(&id).unwrap_or_default();
+                Ok((account_id, row.request(papers, approvals.remove(&id).unwrap_or_default())?))
+            })
+            .collect()
     }
 
     /// Opens a request.
     ///
     /// # Errors
-    /// A failure of the database.
+    /// [`Error::Refused`] when the purchase has an open one; a failure of the database.
     pub async fn insert_request(
         &mut self,
         account_id: &AccountId,
         request: &RefundRequest,
-        opening: &RequestOpening,
+        named: &NamedPurchase,
     ) -> Result<(), Error> {
         sqlx::query!(
-            "INSERT INTO refund_request (account_id, refund_request_id, purchase_id, names_purchase, claim, stage,
-                received_at, respond_by, first_responded_at, policy_version, job_id, attempt, purchased_at,
-                paid_currency, paid_minor, attempted_at, revision, opened_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            "INSERT INTO refund_request (account_id, refund_request_id, purchase_id, names_purchase, named_purchase,
+                claim, stage, received_at, respond_by, policy_version, job_id, attempt, purchased_at, paid_currency,
+                paid_minor, attempted_at, revision, opened_by, closed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             account_id.as_str(),
             request.refund_request_id.0,
             request.purchase_id.map(|id| id.0),
-            opening.names_purchase,
+            named.is_named,
+            named.reference,
             request.claim.name(),
-            request.stage.name(),
+            request.stage().name(),
             request.received_at,
-            request.respond_by,
-            request.first_responded_at,
+            request.clock.respond_by,
             request.policy_version,
             request.attempt.as_ref().map(|attempt| attempt.job_id.as_str()),
             request.attempt.as_ref().map(|attempt| attempt.number),
@@ -124,223 +211,148 @@ impl Tx {
             request.amount_paid.map(|paid| paid.minor_units),
             request.attempted_at,
             request.revision,
-            opening.opened_by.as_str(),
+            request.opened_by.as_str(),
+            request.life.closed_at(),
+        )
+        .execute(self.connection())
+        .await?;
+        self.update_request(account_id, request).await
+    }
+
+    /// Writes back what changes in a request's life.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when its purchase has another open one; a failure of the database.
+    pub async fn update_request(
+        &mut self,
+        account_id: &AccountId,
+        request: &RefundRequest,
+    ) -> Result<(), Error> {
+        let asked: Vec<String> = request.asked.iter().map(|detail| detail.name().to_owned()).collect();
+        let approvals_required = match request.life {
+            Life::InReview { approvals_required, .. } => approvals_required,
+            _ => 0,
+        };
+        let first = request.clock.first_response;
+        sqlx::query!(
+            "UPDATE refund_request SET purchase_id = $3, stage = $4, respond_by = $5, waiting_since = $6,
+                first_responded_at = $7, first_response = $8, assignee = $9, job_id = $10, attempt = $11,
+                purchased_at = $12, paid_currency = $13, paid_minor = $14, attempted_at = $15, asked = $16,
+                decisions = $17, last_row = $18, restored_credits = $19, approvals_required = $20, expires_at = $21,
+                closed_at = $22, revision = $23
+             WHERE account_id = $1 AND refund_request_id = $2",
+            account_id.as_str(),
+            request.refund_request_id.0,
+            request.purchase_id.map(|id| id.0),
+            request.stage().name(),
+            request.clock.respond_by,
+            request.clock.waiting_since,
+            first.map(|first| first.at),
+            first.map(|first| first.kind.name()),
+            request.assignee.as_ref().map(Actor::as_str),
+            request.attempt.as_ref().map(|attempt| attempt.job_id.as_str()),
+            request.attempt.as_ref().map(|attempt| attempt.number),
+            request.purchased_at,
+            request.amount_paid.map(|paid| paid.currency.code()),
+            request.amount_paid.map(|paid| paid.minor_units),
+            request.attempted_at,
+            &asked,
+            request.decisions,
+            request.last_row,
+            request.restored_credits.get(),
+            approvals_required,
+            request.life.expires_at(),
+            request.life.closed_at(),
+            request.revision,
         )
         .execute(self.connection())
         .await?;
         Ok(())
     }
 
-    /// Moves a request to another stage.
+    /// How the customer named the purchase.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn update_request_stage(
+    pub async fn load_named_purchase(
         &mut self,
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
-        stage: RequestStage,
-    ) -> Result<(), Error> {
-        sqlx::query!(
-            "UPDATE refund_request SET stage = $3, revision = revision + 1
+    ) -> Result<NamedPurchase, Error> {
+        let row = sqlx::query!(
+            "SELECT names_purchase, named_purchase FROM refund_request
              WHERE account_id = $1 AND refund_request_id = $2",
             account_id.as_str(),
             refund_request_id.0,
-            stage.name(),
         )
-        .execute(self.connection())
+        .fetch_one(self.connection())
         .await?;
-        Ok(())
+        Ok(NamedPurchase { is_named: row.names_purchase, reference: row.named_purchase })
     }
 
-    /// Keeps what the customer wrote, apart.
+    /// Keeps how the customer names the purchase now.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn insert_request_text(
+    pub async fn update_named_purchase(
         &mut self,
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
-        details: &Details,
+        named: &NamedPurchase,
     ) -> Result<(), Error> {
         sqlx::query!(
-            "INSERT INTO request_text (account_id, refund_request_id, ordinal, account_email, explanation)
-             VALUES ($1, $2, 1, $3, $4)",
+            "UPDATE refund_request SET names_purchase = $3, named_purchase = $4
+             WHERE account_id = $1 AND refund_request_id = $2",
             account_id.as_str(),
             refund_request_id.0,
-            details.account_email,
-            details.explanation,
+            named.is_named,
+            named.reference,
         )
         .execute(self.connection())
         .await?;
         Ok(())
     }
 
-    /// What the customer wrote: email address and explanation.
+    /// The open requests about a purchase, besides one, oldest first: one, or few where refunds failed late.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn find_request_text(
+    pub async fn list_open_requests(
         &mut self,
         account_id: &AccountId,
-        refund_request_id: RefundRequestId,
-    ) -> Result<Option<(Option<String>, Option<String>)>, Error> {
-        let row = sqlx::query!(
-            "SELECT account_email, explanation FROM request_text
-             WHERE account_id = $1 AND refund_request_id = $2 AND ordinal = 1",
+        purchase_id: PurchaseId,
+        besides: Option<RefundRequestId>,
+    ) -> Result<Vec<RefundRequest>, Error> {
+        let rows = select_requests!(
+            "account_id = $1 AND purchase_id = $2 AND stage IN ('awaiting_information', 'in_review')
+                AND ($3::uuid IS NULL OR refund_request_id <> $3)
+             ORDER BY refund_request_id LIMIT 100",
             account_id.as_str(),
-            refund_request_id.0,
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        Ok(row.map(|row| (row.account_email, row.explanation)))
-    }
-
-    /// Keeps references to evidence.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn insert_evidence(
-        &mut self,
-        account_id: &AccountId,
-        refund_request_id: RefundRequestId,
-        evidence: &[Evidence],
-    ) -> Result<(), Error> {
-        let text = |of: fn(&Evidence) -> &str| evidence.iter().map(|e| of(e).to_owned()).collect::<Vec<_>>();
-        let ordinals: Vec<i32> = (1..).take(evidence.len()).collect();
-        let sizes: Vec<i64> = evidence.iter().map(|evidence| evidence.size_bytes).collect();
-        sqlx::query!(
-            "INSERT INTO evidence (account_id, refund_request_id, ordinal, kind, uri, sha256, size_bytes)
-             SELECT $1, $2, new.ordinal, new.kind, new.uri, new.sha256, new.size_bytes
-             FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-                AS new (ordinal, kind, uri, sha256, size_bytes)",
-            account_id.as_str(),
-            refund_request_id.0,
-            &ordinals,
-            &text(|evidence| evidence.kind.name()),
-            &text(|evidence| &evidence.uri),
-            &text(|evidence| &evidence.sha256),
-            &sizes,
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-
-    async fn list_evidence(
-        &mut self,
-        account_id: &AccountId,
-        refund_request_id: RefundRequestId,
-    ) -> Result<Vec<Evidence>, Error> {
-        let rows = sqlx::query!(
-            "SELECT kind, uri, sha256, size_bytes FROM evidence
-             WHERE account_id = $1 AND refund_request_id = $2 ORDER BY ordinal",
-            account_id.as_str(),
-            refund_request_id.0,
+            purchase_id.0,
+            besides.map(|id| id.0),
         )
         .fetch_all(self.connection())
         .await?;
-        let place = Place { table: "evidence", key: &refund_request_id };
-        rows.into_iter()
-            .map(|row| {
-                Ok(Evidence {
-                    kind: place.word("kind", &row.kind, EvidenceKind::parse)?,
-                    uri: row.uri,
-                    sha256: row.sha256,
-                    size_bytes: row.size_bytes,
-                })
-            })
-            .collect()
+        let requests = self.complete_requests(rows).await?;
+        Ok(requests.into_iter().map(|(_, request)| request).collect())
     }
 
-    /// Keeps a decision, for ever.
+    /// Excepts a request from the rule of one open request for each purchase: it was reopened while another was open.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn append_decision(
+    pub async fn update_request_shares_purchase(
         &mut self,
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
-        decision: &DecisionRow,
     ) -> Result<(), Error> {
         sqlx::query!(
-            "INSERT INTO decision (account_id, refund_request_id, ordinal, decision_id, outcome, row,
-                policy_version, document_sha256, facts_sha256, decision_sha256, facts, body, decided_at, trace_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            "UPDATE refund_request SET shares_purchase = true WHERE account_id = $1 AND refund_request_id = $2",
             account_id.as_str(),
             refund_request_id.0,
-            decision.ordinal,
-            decision.decision_id.0,
-            decision.outcome,
-            decision.row,
-            decision.policy_version,
-            decision.document_sha256,
-            decision.facts_sha256,
-            decision.decision_sha256,
-            decision.facts,
-            decision.body,
-            decision.decided_at,
-            decision.trace_id,
         )
         .execute(self.connection())
         .await?;
         Ok(())
-    }
-
-    /// The decisions on a request, first to last.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn list_decisions(
-        &mut self,
-        account_id: &AccountId,
-        refund_request_id: RefundRequestId,
-    ) -> Result<Vec<DecisionRow>, Error> {
-        let rows = sqlx::query!(
-            "SELECT decision_id, ordinal, outcome, row, policy_version, document_sha256, facts_sha256,
-                decision_sha256, facts, body, decided_at, trace_id
-             FROM decision WHERE account_id = $1 AND refund_request_id = $2 ORDER BY ordinal LIMIT 100",
-            account_id.as_str(),
-            refund_request_id.0,
-        )
-        .fetch_all(self.connection())
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| DecisionRow {
-                decision_id: DecisionId(row.decision_id),
-                ordinal: row.ordinal,
-                outcome: row.outcome,
-                row: row.row,
-                policy_version: row.policy_version,
-                document_sha256: row.document_sha256,
-                facts_sha256: row.facts_sha256,
-                decision_sha256: row.decision_sha256,
-                facts: row.facts,
-                body: row.body,
-                decided_at: row.decided_at,
-                trace_id: row.trace_id,
-            })
-            .collect())
-    }
-
-    /// Whether one of these digests came with another request of the account.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn find_evidence_used_before(
-        &mut self,
-        account_id: &AccountId,
-        evidence: &[Evidence],
-    ) -> Result<Option<RefundRequestId>, Error> {
-        let digests: Vec<String> = evidence.iter().map(|evidence| evidence.sha256.clone()).collect();
-        let used: Option<Uuid> = sqlx::query_scalar!(
-            "SELECT refund_request_id FROM evidence WHERE account_id = $1 AND sha256 = ANY($2) LIMIT 1",
-            account_id.as_str(),
-            &digests,
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        Ok(used.map(RefundRequestId))
     }
 }

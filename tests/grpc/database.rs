@@ -42,7 +42,10 @@ async fn every_constraint_has_a_meaning_and_every_meaning_a_constraint() {
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT conname::text FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
          WHERE connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't') AND relname <> '_sqlx_migrations'
-         UNION ALL SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal",
+         UNION ALL SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+         WHERE indisunique AND relnamespace = 'public'::regnamespace AND NOT EXISTS (
+             SELECT FROM pg_constraint WHERE conindid = indexrelid)",
     )
     .fetch_all(&mut service.database().await)
     .await

@@ -164,6 +164,17 @@ async fn asked(
     service.refunds().evaluate_request(when(at, request)).await.unwrap().into_inner()
 }
 
+/// Takes a request back: a purchase has one open request at most.
+async fn taken_back(service: &Service, request: &v1::RefundRequest, at: &str) {
+    let back = v1::WithdrawRefundRequestRequest {
+        request_id: request_id(),
+        account_id: request.account_id.clone(),
+        refund_request_id: request.refund_request_id.clone(),
+        reason: String::new(),
+    };
+    service.refunds().withdraw_refund_request(when(at, back)).await.unwrap();
+}
+
 fn with_evidence(account: &str, payment: &str, claim: Claim, byte: u8) -> v1::EvaluateRequestRequest {
     let paper = v1::Evidence {
         kind: v1::EvidenceKind::Statement.into(),

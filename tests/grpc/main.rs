@@ -10,6 +10,7 @@ mod by_hand;
 mod database;
 mod decisions;
 mod demo;
+mod desk;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;

@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 19] = [
+const WORKING: [&str; 22] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -49,12 +49,15 @@ const WORKING: [&str; 19] = [
     "IncidentService/RestoreIncident",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
+    "RefundService/ProvideInformation",
+    "RefundService/WithdrawRefundRequest",
+    "RefundService/ResolveRefundRequest",
     "RefundService/RecordRefundResult",
     "RefundService/RecordChargeback",
 ];
 
 /// Those that need no arguments.
-const UNCONDITIONAL: [&str; 1] = ["IncidentService/ListIncidents"];
+const UNCONDITIONAL: [&str; 2] = ["IncidentService/ListIncidents", "RefundService/ListRefundRequests"];
 
 /// `Service/Method` of everything that `METHODS` names.
 fn promised() -> BTreeSet<String> {

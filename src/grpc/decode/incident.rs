@@ -4,7 +4,7 @@ use super::fields::Fields;
 use crate::command::{DeclareIncident, IncidentFilter, ResolveIncident, RestoreIncident};
 use crate::domain::ids::{AccountId, IncidentId, RequestId, RestorationId};
 use crate::domain::incident::{Incident, IncidentScope, IncidentStage};
-use crate::grpc::incident_page::Arguments;
+use crate::grpc::keyset::Arguments;
 use crate::grpc::status;
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
@@ -135,10 +135,13 @@ pub(in crate::grpc) fn list_incidents(
     let account_id = fields.optional_id::<AccountId>("account_id", account_id);
     let parts = size.zip(stages).zip(window).zip(account_id);
     let (((size, stages), (from, until)), account_id) = fields.finish(parts)?;
-    let arguments = Arguments::of(&stages, from, until, account_id.as_ref());
+    let arguments = Arguments::of("ListIncidents", &(&stages, from, until, account_id.as_ref()));
     let after = match page_token.as_str() {
         "" => None,
-        token => Some(arguments.read(token).ok_or_else(status::invalid_page_token)?),
+        token => {
+            let (started_at, id) = arguments.read(token).ok_or_else(status::invalid_page_token)?;
+            Some((started_at, IncidentId(id)))
+        }
     };
     let limit = i64::try_from(size).unwrap_or(0).saturating_add(1);
     let filter = IncidentFilter { stages, from, until, account_id, after, limit };

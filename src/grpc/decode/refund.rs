@@ -2,7 +2,8 @@
 
 use super::fields::Fields;
 use crate::command::{
-    Call, EvaluateRequest, GetRefundRequest, RecordChargeback, RecordRefundResult, RequestInput,
+    Call, EvaluateRequest, GetRefundRequest, MAX_EVIDENCE, RecordChargeback, RecordRefundResult, RemedyKind,
+    RequestInput,
 };
 use crate::domain::chargeback::{ChargebackEvent, ChargebackPhase};
 use crate::domain::ids::{AccountId, RefundId, RefundRequestId, RequestId};
@@ -13,11 +14,10 @@ use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use tonic::Status;
 
-const MAX_EVIDENCE: usize = 20;
 const MAX_URI_BYTES: usize = 1_000;
 const MAX_EMAIL_BYTES: usize = 254;
-const MAX_TEXT_BYTES: usize = 4_000;
-const MAX_REASON_BYTES: usize = 1_000;
+pub(super) const MAX_TEXT_BYTES: usize = 4_000;
+pub(super) const MAX_REASON_BYTES: usize = 1_000;
 const MAX_WORD_BYTES: usize = 64;
 /// A larger paper is no paper.
 const MAX_EVIDENCE_BYTES: i64 = 1_000_000_000;
@@ -70,7 +70,7 @@ pub(in crate::grpc) fn evaluate_request(
     })
 }
 
-fn read_claim(claim: v1::Claim) -> Option<Claim> {
+pub(super) fn read_claim(claim: v1::Claim) -> Option<Claim> {
     Some(match claim {
         v1::Claim::Unspecified => return None,
         v1::Claim::DuplicatePurchase => Claim::DuplicatePurchase,
@@ -85,7 +85,7 @@ fn read_claim(claim: v1::Claim) -> Option<Claim> {
     })
 }
 
-fn read_details(fields: &mut Fields, details: v1::RequestDetails) -> Option<Details> {
+pub(super) fn read_details(fields: &mut Fields, details: v1::RequestDetails) -> Option<Details> {
     let v1::RequestDetails { account_email, purchased_at, amount_paid, explanation, attempted_at, attempt } =
         details;
     let account_email = fields.text("details.account_email", account_email, MAX_EMAIL_BYTES);
@@ -113,7 +113,7 @@ fn read_details(fields: &mut Fields, details: v1::RequestDetails) -> Option<Deta
     })
 }
 
-fn read_evidence(fields: &mut Fields, evidence: Vec<v1::Evidence>) -> Option<Vec<Evidence>> {
+pub(super) fn read_evidence(fields: &mut Fields, evidence: Vec<v1::Evidence>) -> Option<Vec<Evidence>> {
     if evidence.len() > MAX_EVIDENCE {
         return fields.wrong("evidence", format!("must have at most {MAX_EVIDENCE} items"));
     }
@@ -133,6 +133,18 @@ fn read_item(fields: &mut Fields, index: usize, item: v1::Evidence) -> Option<Ev
     };
     let size_bytes = fields.number(&path("size_bytes"), size_bytes, (1, MAX_EVIDENCE_BYTES));
     Some(Evidence { kind: kind?, uri: uri?, sha256: sha256?, size_bytes: size_bytes? })
+}
+
+pub(super) fn remedy_kind(kind: v1::RemedyKind) -> Option<RemedyKind> {
+    Some(match kind {
+        v1::RemedyKind::Unspecified => return None,
+        v1::RemedyKind::RestoreUndelivered => RemedyKind::RestoreUndelivered,
+        v1::RemedyKind::RestoreFailed => RemedyKind::RestoreFailed,
+        v1::RemedyKind::RefundUnused => RemedyKind::RefundUnused,
+        v1::RemedyKind::RefundFull => RemedyKind::RefundFull,
+        v1::RemedyKind::RefundFixed => RemedyKind::RefundFixed,
+        v1::RemedyKind::Compensate => RemedyKind::Compensate,
+    })
 }
 
 fn evidence_kind(kind: v1::EvidenceKind) -> Option<EvidenceKind> {

@@ -7,10 +7,19 @@ use crate::command::{
 use crate::proto::makegood::v1;
 use serde::Serialize;
 
-/// One decision of the policy. Persons cannot decide yet, so that nobody is named.
+/// One decision, the policy's or a person's.
 pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
-    let StoredDecision { decision_id, decision, facts, decision_sha256, canonical, decided_at, trace_id } =
-        stored;
+    let StoredDecision {
+        decision_id,
+        decision,
+        facts,
+        decision_sha256,
+        canonical,
+        decided_at,
+        trace_id,
+        decided_by,
+        reason: why,
+    } = stored;
     let Decision {
         outcome: answer,
         row,
@@ -51,8 +60,8 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         decided_at: Some(timestamp(*decided_at)),
         trace_id: text_or_empty(trace_id.as_ref()),
         canonical: canonical.clone().into_bytes(),
-        decided_by: String::new(),
-        reason: String::new(),
+        decided_by: text_or_empty(decided_by.as_ref()),
+        reason: text_or_empty(why.as_ref()),
     }
 }
 
@@ -79,7 +88,7 @@ fn row_result(result: &RowResult) -> v1::RowResult {
     }
 }
 
-fn remedy(grant: &Grant) -> v1::Remedy {
+pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
     let Grant { kind, credits, undelivered: _, money: paid } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }

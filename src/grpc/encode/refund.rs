@@ -1,39 +1,117 @@
 //! Refund requests and the money that goes back.
 
 use super::credit::balance;
-use super::decision::{decision, outcome};
-use super::{attempt_reference, money, sum, text_or_empty, timestamp};
-use crate::command::{CaseView, EvaluateAnswer, Outcome, RefundResultAnswer, StoredDecision};
+use super::decision::{decision, remedy};
+use super::{attempt_reference, money, text_or_empty, timestamp};
+use crate::command::{
+    ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, QueuePage, QueuedRequest, RefundResultAnswer,
+};
 use crate::domain::ids::AccountId;
-use crate::domain::refund::{Refund, RefundStage};
-use crate::domain::request::{Claim, Details, Evidence, EvidenceKind, RefundRequest, RequestStage};
+use crate::domain::note::RequestNote;
+use crate::domain::refund::{Refund, RefundMethod, RefundStage};
+use crate::domain::request::{
+    Approval, Claim, Details, Evidence, EvidenceKind, Life, RefundRequest, RequestStage, Response,
+    ResponseClock,
+};
 use crate::proto::makegood::v1;
-use std::collections::BTreeSet;
 
 pub(in crate::grpc) fn evaluate_request(
     account_id: &AccountId,
     answer: &EvaluateAnswer,
 ) -> v1::EvaluateRequestResponse {
     let EvaluateAnswer { refund_request: opened, decision: stored, refunds } = answer;
-    let decisions = std::slice::from_ref(stored);
     v1::EvaluateRequestResponse {
         // A preview opens no request. The decision stands beside it, and is large: it is not sent twice.
-        refund_request: opened.as_ref().map(|request| {
-            let case = Case { request, account_email: None, explanation: None, decisions, refunds };
-            v1::RefundRequest { decisions: Vec::new(), ..refund_request(account_id, &case) }
-        }),
+        refund_request: opened.as_ref().map(|request| bare(account_id, request, refunds)),
         decision: Some(decision(stored)),
     }
 }
 
+pub(in crate::grpc) fn provide_information(
+    account_id: &AccountId,
+    answer: &CaseAnswer,
+) -> v1::ProvideInformationResponse {
+    let CaseAnswer { refund_request: request, decision: stored, refunds } = answer;
+    v1::ProvideInformationResponse {
+        refund_request: Some(bare(account_id, request, refunds)),
+        decision: stored.as_ref().map(decision),
+    }
+}
+
+pub(in crate::grpc) fn withdraw_refund_request(
+    account_id: &AccountId,
+    answer: &CaseAnswer,
+) -> v1::WithdrawRefundRequestResponse {
+    let CaseAnswer { refund_request: request, decision: _, refunds } = answer;
+    v1::WithdrawRefundRequestResponse { refund_request: Some(bare(account_id, request, refunds)) }
+}
+
+pub(in crate::grpc) fn resolve_refund_request(
+    account_id: &AccountId,
+    answer: &CaseAnswer,
+) -> v1::ResolveRefundRequestResponse {
+    let CaseAnswer { refund_request: request, decision: stored, refunds } = answer;
+    v1::ResolveRefundRequestResponse {
+        refund_request: Some(bare(account_id, request, refunds)),
+        decision: stored.as_ref().map(decision),
+    }
+}
+
+/// One case, whole; `for_desk` with what only support may read.
 pub(in crate::grpc) fn get_refund_request(
     account_id: &AccountId,
     view: &CaseView,
+    for_desk: bool,
 ) -> v1::GetRefundRequestResponse {
-    let CaseView { refund_request: request, account_email, explanation, decisions, refunds } = view;
-    let (account_email, explanation) = (account_email.as_deref(), explanation.as_deref());
-    let case = Case { request, account_email, explanation, decisions, refunds };
-    v1::GetRefundRequestResponse { refund_request: Some(refund_request(account_id, &case)) }
+    let CaseView {
+        refund_request: request,
+        account_email,
+        explanation,
+        decisions,
+        refunds,
+        notes,
+        approvals,
+    } = view;
+    let told = details(&Details {
+        account_email: account_email.clone(),
+        explanation: explanation.clone(),
+        ..said(request)
+    });
+    let mut whole = v1::RefundRequest {
+        details: Some(told),
+        decisions: decisions.iter().map(decision).collect(),
+        ..bare(account_id, request, refunds)
+    };
+    if for_desk {
+        whole.notes = notes.iter().map(note).collect();
+        whole.approvals = approvals.iter().map(approval).collect();
+    } else {
+        for decision in &mut whole.decisions {
+            decision.reason.clear();
+        }
+    }
+    v1::GetRefundRequestResponse { refund_request: Some(whole) }
+}
+
+/// A page of the queue: each request with its last decision, and that without rows and facts.
+pub(in crate::grpc) fn list_refund_requests(
+    page: &QueuePage,
+    for_desk: bool,
+    next_page_token: String,
+) -> v1::ListRefundRequestsResponse {
+    let refund_requests = page.items.iter().map(|queued| {
+        let QueuedRequest { account_id, refund_request: request, decision: last } = queued;
+        let last = last.as_ref().map(|stored| {
+            let mut last = decision(stored);
+            (last.rows, last.facts, last.canonical) = (Vec::new(), Vec::new(), Vec::new());
+            if !for_desk {
+                last.reason.clear();
+            }
+            last
+        });
+        v1::RefundRequest { decisions: Vec::from_iter(last), ..bare(account_id, request, &[]) }
+    });
+    v1::ListRefundRequestsResponse { refund_requests: refund_requests.collect(), next_page_token }
 }
 
 pub(in crate::grpc) fn record_refund_result(
@@ -42,85 +120,105 @@ pub(in crate::grpc) fn record_refund_result(
 ) -> v1::RecordRefundResultResponse {
     let RefundResultAnswer { refund: paid, refund_request: request, decisions, refunds, balance: left } =
         answer;
-    let case = Case { request, account_email: None, explanation: None, decisions, refunds };
+    let case = v1::RefundRequest {
+        decisions: decisions.iter().map(decision).collect(),
+        ..bare(account_id, request, refunds)
+    };
     v1::RecordRefundResultResponse {
         refund: Some(refund(account_id, paid)),
-        refund_request: Some(refund_request(account_id, &case)),
+        refund_request: Some(case),
         balance: Some(balance(account_id, left, &[])),
     }
 }
 
-/// A request with as much around it as the answer has.
-struct Case<'a> {
-    request: &'a RefundRequest,
-    account_email: Option<&'a str>,
-    explanation: Option<&'a str>,
-    decisions: &'a [StoredDecision],
-    refunds: &'a [Refund],
-}
-
-fn refund_request(account_id: &AccountId, case: &Case<'_>) -> v1::RefundRequest {
-    let Case { request, account_email, explanation, decisions, refunds } = case;
+/// A request without its decisions, its free text, and what support wrote.
+fn bare(account_id: &AccountId, request: &RefundRequest, refunds: &[Refund]) -> v1::RefundRequest {
     let RefundRequest {
         refund_request_id,
         purchase_id,
         claim: claimed,
-        stage,
+        life,
         received_at,
-        respond_by,
-        first_responded_at,
+        clock: ResponseClock { respond_by, waiting_since: _, first_response },
         policy_version,
-        attempt,
-        purchased_at,
-        amount_paid,
-        attempted_at,
+        opened_by,
+        assignee,
+        attempt: _,
+        purchased_at: _,
+        amount_paid: _,
+        attempted_at: _,
         evidence: papers,
+        asked,
+        decisions: _,
+        last_row: _,
+        restored_credits,
         revision,
     } = request;
-    let first_response = first_responded_at.and_then(|_| first_response(decisions));
     v1::RefundRequest {
         refund_request_id: refund_request_id.to_string(),
         account_id: account_id.to_string(),
         purchase_id: text_or_empty(*purchase_id),
         claim: claim(*claimed).into(),
-        stage: request_stage(*stage).into(),
+        stage: request_stage(life.stage()).into(),
         received_at: Some(timestamp(*received_at)),
         respond_by: Some(timestamp(*respond_by)),
-        first_responded_at: first_responded_at.map(timestamp),
-        first_response: first_response.map_or(v1::Outcome::Unspecified, outcome).into(),
-        decisions: decisions.iter().map(decision).collect(),
+        first_responded_at: first_response.map(|first| timestamp(first.at)),
+        first_response: first_response.map_or(v1::Outcome::Unspecified, |first| response(first.kind)).into(),
+        decisions: Vec::new(),
         refunds: refunds.iter().map(|paid| refund(account_id, paid)).collect(),
-        details: Some(details(&Details {
-            account_email: account_email.map(str::to_owned),
-            purchased_at: *purchased_at,
-            amount_paid: *amount_paid,
-            explanation: explanation.map(str::to_owned),
-            attempted_at: *attempted_at,
-            attempt: attempt.clone(),
-        })),
+        details: Some(details(&said(request))),
         evidence: papers.iter().map(evidence).collect(),
         etag: revision.to_string(),
         notes: Vec::new(),
-        assignee: String::new(),
-        restored_credits: sum(StoredDecision::credits_given(decisions)),
+        assignee: text_or_empty(assignee.as_ref()),
+        restored_credits: restored_credits.get(),
         approvals: Vec::new(),
-        approvals_required: 0,
+        approvals_required: match life {
+            Life::InReview { approvals_required, approvals: _ } => *approvals_required,
+            _ => 0,
+        },
         policy_version: policy_version.clone(),
-        opened_by: String::new(),
-        closed_at: None,
-        expires_at: None,
-        information_asked: information_asked(decisions),
+        opened_by: opened_by.to_string(),
+        closed_at: life.closed_at().map(timestamp),
+        expires_at: life.expires_at().map(timestamp),
+        information_asked: asked.iter().map(ToString::to_string).collect(),
     }
 }
 
-/// What answered first: a case that went to a person was not answered by that (§4.1).
-fn first_response(decisions: &[StoredDecision]) -> Option<Outcome> {
-    decisions.iter().map(|stored| stored.decision.outcome).find(|outcome| *outcome != Outcome::Review)
+/// What the customer said, without the words that can be erased.
+fn said(request: &RefundRequest) -> Details {
+    Details {
+        account_email: None,
+        purchased_at: request.purchased_at,
+        amount_paid: request.amount_paid,
+        explanation: None,
+        attempted_at: request.attempted_at,
+        attempt: request.attempt.clone(),
+    }
 }
 
-fn information_asked(decisions: &[StoredDecision]) -> Vec<String> {
-    let asked = decisions.iter().flat_map(|stored| &stored.decision.requested_details);
-    asked.collect::<BTreeSet<_>>().into_iter().map(ToString::to_string).collect()
+/// An answer as the outcome that it was (§4.1).
+pub(super) const fn response(response: Response) -> v1::Outcome {
+    match response {
+        Response::Approval => v1::Outcome::Approve,
+        Response::Denial => v1::Outcome::Deny,
+        Response::Question => v1::Outcome::RequestInformation,
+    }
+}
+
+fn note(note: &RequestNote) -> v1::Note {
+    let RequestNote { author, written_at, text } = note;
+    v1::Note { text: text.clone(), author: author.to_string(), written_at: Some(timestamp(*written_at)) }
+}
+
+fn approval(view: &ApprovalView) -> v1::Approval {
+    let ApprovalView { approval: Approval { approver, approved_at, proposal: _ }, proposal, reason } = view;
+    v1::Approval {
+        approver: approver.to_string(),
+        approved_at: Some(timestamp(*approved_at)),
+        reason: text_or_empty(reason.as_ref()),
+        remedies: proposal.remedies.iter().map(remedy).collect(),
+    }
 }
 
 fn details(details: &Details) -> v1::RequestDetails {
@@ -162,6 +260,7 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         submitted_at,
         settled_at,
         failure_reason,
+        method,
     } = refund;
     v1::Refund {
         refund_id: refund_id.to_string(),
@@ -180,8 +279,7 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         settled_at: settled_at.map(timestamp),
         failure_reason: failure_reason.clone(),
         expected_window: None,
-        // Another way (§4.2) is a person's to find, and persons cannot decide yet.
-        method: v1::RefundMethod::OriginalPayment.into(),
+        method: refund_method(*method).into(),
     }
 }
 
@@ -199,8 +297,16 @@ pub(super) const fn claim(claim: Claim) -> v1::Claim {
     }
 }
 
+pub(super) const fn refund_method(method: RefundMethod) -> v1::RefundMethod {
+    match method {
+        RefundMethod::OriginalPayment => v1::RefundMethod::OriginalPayment,
+        RefundMethod::Other => v1::RefundMethod::Other,
+    }
+}
+
 pub(super) const fn request_stage(stage: RequestStage) -> v1::RefundRequestStage {
     match stage {
+        RequestStage::Submitted => v1::RefundRequestStage::Submitted,
         RequestStage::AwaitingInformation => v1::RefundRequestStage::AwaitingInformation,
         RequestStage::InReview => v1::RefundRequestStage::InReview,
         RequestStage::Approved => v1::RefundRequestStage::Approved,

@@ -18,7 +18,7 @@ use crate::domain::ids::{
 use crate::domain::lot::{Bucket, Source};
 use crate::domain::money::{Currency, Money};
 use crate::domain::purchase::{DisputeState, PurchaseKind};
-use crate::domain::refund::RefundStage;
+use crate::domain::refund::{RefundMethod, RefundStage};
 use crate::domain::request::{Claim, EvidenceKind, RequestStage};
 use crate::domain::restriction::RestrictionKind;
 use crate::domain::usage::{Allocation, Usage, UsageStage};
@@ -69,8 +69,8 @@ fn every_stored_name_is_its_word_on_the_wire() {
     is_named_alike!(RefundStage, "REFUND_STAGE_", refund::refund_stage, &[]);
     is_named_alike!(ChargebackStage, "CHARGEBACK_STAGE_", chargeback::chargeback_stage, &[]);
     is_named_alike!(ChargebackPhase, "CHARGEBACK_PHASE_", chargeback::chargeback_phase, &[]);
-    let passed_through = &[v1::RefundRequestStage::Submitted];
-    is_named_alike!(RequestStage, "REFUND_REQUEST_STAGE_", refund::request_stage, passed_through);
+    is_named_alike!(RequestStage, "REFUND_REQUEST_STAGE_", refund::request_stage, &[]);
+    is_named_alike!(RefundMethod, "REFUND_METHOD_", refund::refund_method, &[]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct AuditRequest {
     pub refund_request_id: Uuid,
     pub stage: String,
     pub respond_by: DateTime<Utc>,
-    pub first_responded_at: Option<DateTime<Utc>>,
+    pub counted_decisions: i32,
     pub decisions: i64,
     pub last_ordinal: i32,
 }
@@ -120,7 +120,7 @@ impl Snapshot {
         let requests = sqlx::query_as!(
             AuditRequest,
             r#"SELECT r.account_id AS "account_id!", r.refund_request_id AS "refund_request_id!", r.stage AS "stage!",
-                r.respond_by AS "respond_by!", r.first_responded_at AS "first_responded_at?",
+                r.respond_by AS "respond_by!", r.decisions AS "counted_decisions!",
                 d.number AS "decisions!", coalesce(d.last_ordinal, 0) AS "last_ordinal!"
              FROM refund_request r
              LEFT JOIN LATERAL (SELECT count(*) AS number, max(ordinal) AS last_ordinal FROM decision

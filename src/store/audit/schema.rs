@@ -67,7 +67,7 @@ impl Snapshot {
         Ok(settings)
     }
 
-    /// The constraints and triggers that this version relies on and the database does not enforce.
+    /// The constraints, unique indexes and triggers that this version relies on and the database does not enforce.
     ///
     /// # Errors
     /// A failure of the database.
@@ -77,6 +77,9 @@ impl Snapshot {
             r#"SELECT name AS "name!" FROM unnest($1::text[]) AS name
              WHERE NOT EXISTS (SELECT FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
                     WHERE c.conname = name AND n.nspname = current_schema() AND c.convalidated)
+                AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relname = name AND n.nspname = current_schema() AND i.indisunique AND i.indisvalid)
                 AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
                     JOIN pg_namespace n ON n.oid = c.relnamespace
                     WHERE t.tgname = name AND n.nspname = current_schema() AND t.tgenabled IN ('O', 'A'))

@@ -47,6 +47,7 @@ async fn what_cannot_be_delivered_is_refunded_after_the_reasonable_time() {
     let (request, decision) = review("12", &["2.3"]).check(answer, &in_time);
     assert_eq!(recommended(&decision), [(RemedyKind::RefundUnused, 100, Some(999))]);
     nothing_moved(&service, "ada", &request, (0, 0, 0), &in_time).await;
+    taken_back(&service, &request, &in_time).await;
     let at = later(NOON, TimeDelta::hours(24) + TimeDelta::microseconds(1));
     let answer = service.claim("ada", "pay-1", Claim::CreditsNotDelivered, &at).await;
     let (request, decision) = approve("11", &["2.3"]).check(answer, &at);

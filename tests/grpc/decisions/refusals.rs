@@ -55,6 +55,7 @@ async fn a_dispute_on_another_purchase_suspends_the_account_and_a_person_decides
     let answer = service.claim("ada", "pay-2", Claim::CreditsNotDelivered, &days(2)).await;
     let (request, _) = review("9", &["3.3", "6"]).check(answer, &days(2));
     nothing_moved(&service, "ada", &request, (0, 0, 100), &days(2)).await;
+    taken_back(&service, &request, &days(2)).await;
     service.dispute("pay-1", "dp-1", Event::Won, &days(3)).await;
     let answer = service.claim("ada", "pay-2", Claim::CreditsNotDelivered, &days(3)).await;
     approve("10", &["2.3"]).check(answer, &days(3));
@@ -69,6 +70,7 @@ async fn an_open_dispute_waits_for_the_bank_and_a_lost_one_has_paid() {
     let answer = service.claim("ada", "pay-1", Claim::TechnicalIssue, &hours(2)).await;
     let (request, _) = review("8", &["6"]).check(answer, &hours(2));
     nothing_moved(&service, "ada", &request, (0, 0, 100), &hours(2)).await;
+    taken_back(&service, &request, &hours(2)).await;
     service.dispute("pay-1", "dp-1", Event::Lost, &hours(3)).await;
     let answer = service.claim("ada", "pay-1", Claim::TechnicalIssue, &hours(4)).await;
     let (request, _) = deny("2", &["6"]).check(answer, &hours(4));
@@ -187,6 +189,7 @@ async fn evidence_that_was_used_in_another_case_goes_to_a_person() {
     let second = with_evidence("ada", "pay-2", Claim::CreditsNotDelivered, 7);
     let (request, _) = review("9", &["3.3", "6"]).check(asked(&service, second, &days(3)).await, &days(3));
     nothing_moved(&service, "ada", &request, (100, 0, 0), &days(3)).await;
+    taken_back(&service, &request, &days(3)).await;
     let fresh = with_evidence("ada", "pay-2", Claim::CreditsNotDelivered, 8);
     approve("10", &["2.3"]).check(asked(&service, fresh, &days(3)).await, &days(3));
     service.stop().await;

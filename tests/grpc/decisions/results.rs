@@ -57,7 +57,9 @@ async fn a_refund_that_failed_gives_the_credits_back_and_can_be_decided_again() 
     let failed = told(&service, &refund_id, RefundResult::Failed, &hours(2)).await;
     let refund = failed.refund.unwrap();
     assert_eq!((refund.stage(), refund.failure_reason.as_str()), (RefundStage::Failed, "account closed"));
-    assert_eq!(failed.refund_request.unwrap().stage(), RefundRequestStage::InReview);
+    let reopened = failed.refund_request.unwrap();
+    assert_eq!(reopened.stage(), RefundRequestStage::InReview);
+    taken_back(&service, &reopened, &hours(2)).await;
     assert_eq!(failed.balance.unwrap().available, 200);
     let now = reread(&service, &purchase("ada", "pay-2", NOON), &hours(2)).await;
     assert_eq!((now.refunded_credits, now.refund_pending.unwrap().minor_units), (0, 0));

@@ -16,10 +16,12 @@ const NOON: &str = "2025-03-03T12:00:00Z";
 async fn eight_days_later_is_a_matter_of_saying_so() {
     let service = Service::start().await;
     service.bought("ada", "pay-1", NOON).await;
-    let request = |at: &'static str| service.claim("ada", "pay-1", Claim::Other, at);
-    assert_eq!(request("2025-03-04T12:00:00Z").await.decision.unwrap().row, "30");
+    service.bought("bea", "pay-2", NOON).await;
+    let early = service.claim("ada", "pay-1", Claim::Other, "2025-03-04T12:00:00Z").await;
+    assert_eq!(early.decision.unwrap().row, "30");
     // Any offset of RFC 3339 will do.
-    assert_eq!(request("2025-03-11T21:00:00.000001+09:00").await.decision.unwrap().row, "27b");
+    let late = service.claim("bea", "pay-2", Claim::Other, "2025-03-11T21:00:00.000001+09:00").await;
+    assert_eq!(late.decision.unwrap().row, "27b");
     service.stop().await;
 }
 
