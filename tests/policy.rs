@@ -12,4 +12,5 @@ mod policy {
     mod observe;
     mod plausible;
     mod properties;
+    mod resolution;
 }

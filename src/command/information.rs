@@ -44,9 +44,12 @@ impl Mutation for ProvideInformation {
         session.tx.lock_incidents().await?;
         let (told, named) = self.told(session, &request).await?;
         let judged = Judged::of(session.tx, session.account_id, &told, policy, session.now).await?;
+        let knew_purchase = request.purchase_id.is_some();
         let request =
             judged.step(self.informed(request, &told, &judged), Step::Inform(judged.verdict(policy)))?;
-        lifecycle::make_room(session, &request).await?;
+        if !knew_purchase {
+            lifecycle::make_room(session, &request).await?;
+        }
         let (account_id, id) = (session.account_id, request.refund_request_id);
         let tx = session.writing();
         tx.update_request(account_id, &request).await?;

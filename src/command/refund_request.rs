@@ -1,6 +1,5 @@
 //! One case with all its reasons.
 
-use super::proposal::Proposal;
 use super::run::{Reading, account_not_found};
 use super::{Desk, Error, lifecycle};
 use crate::domain::ids::{AccountId, Actor, DecisionId, RefundRequestId};
@@ -68,10 +67,8 @@ pub struct CaseView {
 /// One person's yes.
 #[derive(Debug, Clone)]
 pub struct ApprovalView {
-    /// Who, and when.
+    /// Who, when, and to what.
     pub approval: Approval,
-    /// To what.
-    pub proposal: Proposal,
     /// Why, unless the words were erased.
     pub reason: Option<String>,
 }
@@ -107,7 +104,10 @@ impl Reading for GetRefundRequest {
             decisions: decisions.into_iter().map(StoredDecision::read).collect::<Result<_, _>>()?,
             refunds: tx.list_refunds_of_request(account_id, id).await?,
             notes: tx.list_request_notes(account_id, id).await?,
-            approvals: approvals.into_iter().map(ApprovalView::read).collect::<Result<_, _>>()?,
+            approvals: approvals
+                .into_iter()
+                .map(|(approval, reason)| ApprovalView { approval, reason })
+                .collect(),
         })
     }
 }
@@ -127,12 +127,5 @@ impl StoredDecision {
             decided_by: row.decided_by,
             reason: row.reason,
         })
-    }
-}
-
-impl ApprovalView {
-    fn read((approval, reason): (Approval, Option<String>)) -> Result<Self, Error> {
-        let proposal = Proposal::of(&approval)?;
-        Ok(Self { approval, proposal, reason })
     }
 }

@@ -272,8 +272,13 @@ fn agreed(
         Life::InReview { approvals, .. } => approvals.as_slice(),
         _ => &[],
     };
-    let same = before.iter().filter(|approval| approval.proposal == proposal);
-    let mut approvals: Vec<Approval> = same.cloned().collect();
+    let mut approvals: Vec<Approval> = Vec::new();
+    for approval in before.iter().filter(|approval| approval.proposal == proposal) {
+        // Who proposed something else in between and came back is still one person.
+        if approvals.iter().all(|known| known.approver != approval.approver) {
+            approvals.push(approval.clone());
+        }
+    }
     if approvals.iter().any(|approval| approval.approver == person) {
         return Err(same_approver("who approved before cannot be the second who approves"));
     }

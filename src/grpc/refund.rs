@@ -99,7 +99,8 @@ impl RefundService for Api {
         let Opened { context, span, timeout, message } =
             self.open("makegood.v1.RefundService/ListRefundRequests", request)?;
         let now = context.clock.now();
-        let QueueCall { query, after, size, arguments } = decode::list_refund_requests(message, now)?;
+        let QueueCall { query, after, size, arguments } =
+            decode::list_refund_requests(message, now, is_desk(&context))?;
         let read = self.desk().list_refund_requests(query, after, size, now).instrument(span);
         let page = within(timeout, status::deadline_exceeded, read).await?;
         let next = page.next.map(|(respond_by, id)| arguments.write((respond_by, id.0))).unwrap_or_default();

@@ -158,6 +158,9 @@ impl Tx {
         &mut self,
         rows: Vec<RequestRow>,
     ) -> Result<Vec<(AccountId, RefundRequest)>, Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let accounts: Vec<String> = rows.iter().map(|row| row.account_id.clone()).collect();
         let ids: Vec<Uuid> = rows.iter().map(|row| row.refund_request_id).collect();
         let mut papers: BTreeMap<Uuid, Vec<Evidence>> = BTreeMap::new();

@@ -95,6 +95,11 @@ async fn rows_that_lie_are_refused() {
         ("UPDATE account SET last_seq = -1", "account_seq_not_negative"),
         ("UPDATE account SET last_hash = 'short'", "account_hash_is_sha256"),
         ("UPDATE refund SET amount_minor = 0", "refund_pays"),
+        ("UPDATE refund SET method = 'by hand'", "refund_method"),
+        ("UPDATE refund_request SET closed_at = received_at", "refund_request_closed"),
+        ("UPDATE refund_request SET expires_at = received_at", "refund_request_expires"),
+        ("UPDATE refund_request SET approvals_required = 3", "refund_request_counts"),
+        ("UPDATE refund_request SET first_response = 'smile'", "refund_request_first_response"),
         ("UPDATE chargeback SET stage = 'lost'", "chargeback_closed"),
         ("UPDATE restriction SET lifted_at = since", "restriction_lifted"),
         ("DELETE FROM account WHERE account_id = 'ada'", "delivery_purchase"),
@@ -149,14 +154,8 @@ async fn day(service: &Service, account_id: &str, salt: usize) {
             }
             4 => bank(service, &payment(turn % 3), turn).await,
             5 if turn % 2 == 0 => {
-                let request = evaluate(account_id, &payment(1), Claim::DuplicatePurchase);
-                let answer =
-                    service.refunds().evaluate_request(when(NOON, request)).await.unwrap().into_inner();
-                for refund in answer.refund_request.unwrap().refunds {
-                    let result = [RefundResult::Succeeded, RefundResult::Failed][(turn + salt) % 2];
-                    let request = refund_result(account_id, &refund.refund_id, result, NOON);
-                    service.refunds().record_refund_result(when(NOON, request)).await.unwrap();
-                }
+                let result = [RefundResult::Succeeded, RefundResult::Failed][(turn + salt) % 2];
+                customer(service, account_id, &payment(1), result).await;
             }
             _ => {
                 let request = v1::HoldCreditsRequest { outputs: Some(3), ..hold(account_id, &job_id, 17) };
@@ -164,6 +163,27 @@ async fn day(service: &Service, account_id: &str, salt: usize) {
             }
         }
     }
+}
+
+/// A customer claims, hears what becomes of the money, and takes back what is left to a person.
+async fn customer(service: &Service, account_id: &str, payment_id: &str, result: RefundResult) {
+    let request = evaluate(account_id, payment_id, Claim::DuplicatePurchase);
+    let answer = match service.refunds().evaluate_request(when(NOON, request)).await {
+        Ok(answer) => answer.into_inner().refund_request.unwrap(),
+        // The account's other writer is at it.
+        refused => return assert_eq!(reason(refused).1, "OPEN_REQUEST_EXISTS"),
+    };
+    for refund in answer.refunds {
+        let request = refund_result(account_id, &refund.refund_id, result, NOON);
+        service.refunds().record_refund_result(when(NOON, request)).await.unwrap();
+    }
+    let back = v1::WithdrawRefundRequestRequest {
+        request_id: request_id(),
+        account_id: account_id.to_owned(),
+        refund_request_id: answer.refund_request_id,
+        reason: String::new(),
+    };
+    drop(service.refunds().withdraw_refund_request(when(NOON, back)).await);
 }
 
 /// Some news of a dispute over part of a payment.

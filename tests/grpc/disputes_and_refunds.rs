@@ -160,10 +160,20 @@ async fn no_money_is_decided_while_the_bank_decides_or_after_it_returned_it() {
     service.bought("ada", "pay-1", NOON).await;
     service.bought("ada", "pay-2", NOON).await;
     service.dispute("pay-2", "dp-1", Event::Opened, ONE).await;
-    let open = service.claim("ada", "pay-2", Claim::DuplicatePurchase, ONE).await.decision.unwrap();
+    let waiting = service.claim("ada", "pay-2", Claim::DuplicatePurchase, ONE).await;
+    let open = waiting.decision.unwrap();
     assert_eq!((open.outcome(), open.row.as_str()), (Outcome::Review, "8"));
     service.dispute("pay-2", "dp-1", Event::Lost, DAY_1).await;
-    let lost = service.claim("ada", "pay-2", Claim::DuplicatePurchase, DAY_1).await.decision.unwrap();
+    // The purchase has one open request; what the customer tells now is decided anew.
+    let told = v1::ProvideInformationRequest {
+        request_id: crate::service::request_id(),
+        account_id: "ada".to_owned(),
+        refund_request_id: waiting.refund_request.unwrap().refund_request_id,
+        details: Some(v1::RequestDetails { explanation: "my bank paid".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    let answer = service.refunds().provide_information(when(DAY_1, told)).await.unwrap().into_inner();
+    let lost = answer.decision.unwrap();
     assert_eq!((lost.outcome(), lost.row.as_str()), (Outcome::Deny, "2"));
     service.audited().await;
 }

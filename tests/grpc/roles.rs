@@ -42,6 +42,10 @@ async fn the_service_may_not_change_or_remove_what_is_for_ever() {
         "TRUNCATE entry",
         "UPDATE decision SET outcome = 'approve'",
         "DELETE FROM decision",
+        "UPDATE approval SET approver = 'agent:kim'",
+        "DELETE FROM approval",
+        "UPDATE request_note SET text = ''",
+        "UPDATE refund_request SET received_at = now()",
         "UPDATE policy_version SET document = ''",
         "UPDATE delivery SET credits = 1",
         "UPDATE chargeback_event SET event = 'won'",
@@ -105,7 +109,11 @@ async fn an_auditor_reads_every_table_and_writes_none() {
         .unwrap();
         assert_eq!(may, (true, false, false, true), "auditor reads, writes; app removes, adds: {table}");
     }
-    for statement in ["SELECT explanation FROM request_text", "SELECT error_message FROM failure_text"] {
+    for statement in [
+        "SELECT explanation FROM request_text",
+        "SELECT error_message FROM failure_text",
+        "SELECT text FROM request_note",
+    ] {
         assert_eq!(refusal(&mut auditor, statement).await.0, "42501", "{statement}");
     }
     let (code, _) = refusal(&mut auditor, "UPDATE account SET last_seq = 0").await;

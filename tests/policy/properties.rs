@@ -65,7 +65,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
 }
 
 /// Facts that reach the rows behind the barriers of the first ones more often.
-fn likely_facts() -> impl Strategy<Value = Facts> {
+pub(super) fn likely_facts() -> impl Strategy<Value = Facts> {
     (any_facts(), prop::collection::vec(any::<bool>(), 8)).prop_map(|(mut facts, calm)| {
         let quiet = [
             (FactName::Standing, Value::Set([].into())),

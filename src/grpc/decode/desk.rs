@@ -221,11 +221,17 @@ pub(in crate::grpc) struct QueueCall {
     pub(in crate::grpc) arguments: Arguments,
 }
 
+/// `for_desk` when the caller is not a customer's frontend, and may see every account's requests.
 pub(in crate::grpc) fn list_refund_requests(
     request: v1::ListRefundRequestsRequest,
     now: DateTime<Utc>,
+    for_desk: bool,
 ) -> Result<QueueCall, Status> {
     let mut fields = Fields::at(now);
+    if !for_desk && request.account_id.is_empty() {
+        fields
+            .wrong::<()>("account_id", "is required: who acts for a customer sees that customer's requests");
+    }
     let page_token = request.page_token.clone();
     let size = match request.page_size {
         0 => DEFAULT_PAGE_SIZE,

@@ -4,7 +4,8 @@ use super::credit::balance;
 use super::decision::{decision, remedy};
 use super::{attempt_reference, money, text_or_empty, timestamp};
 use crate::command::{
-    ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, QueuePage, QueuedRequest, RefundResultAnswer,
+    ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, Proposal, QueuePage, QueuedRequest,
+    RefundResultAnswer,
 };
 use crate::domain::ids::AccountId;
 use crate::domain::note::RequestNote;
@@ -51,8 +52,13 @@ pub(in crate::grpc) fn resolve_refund_request(
     answer: &CaseAnswer,
 ) -> v1::ResolveRefundRequestResponse {
     let CaseAnswer { refund_request: request, decision: stored, refunds } = answer;
+    let given = match &request.life {
+        Life::InReview { approvals_required: _, approvals } => approvals.iter().map(endorsement).collect(),
+        _ => Vec::new(),
+    };
     v1::ResolveRefundRequestResponse {
-        refund_request: Some(bare(account_id, request, refunds)),
+        // Only the desk resolves, so it may see who approved.
+        refund_request: Some(v1::RefundRequest { approvals: given, ..bare(account_id, request, refunds) }),
         decision: stored.as_ref().map(decision),
     }
 }
@@ -211,14 +217,22 @@ fn note(note: &RequestNote) -> v1::Note {
     v1::Note { text: text.clone(), author: author.to_string(), written_at: Some(timestamp(*written_at)) }
 }
 
-fn approval(view: &ApprovalView) -> v1::Approval {
-    let ApprovalView { approval: Approval { approver, approved_at, proposal: _ }, proposal, reason } = view;
+/// An approval without its reason, which can be erased and is not kept with answers.
+fn endorsement(approval: &Approval) -> v1::Approval {
+    let Approval { approver, approved_at, proposal: _ } = approval;
+    // INVARIANT: a proposal is kept in the form in which it is read.
+    let remedies = Proposal::of(approval).map(|proposal| proposal.remedies).unwrap_or_default();
     v1::Approval {
         approver: approver.to_string(),
         approved_at: Some(timestamp(*approved_at)),
-        reason: text_or_empty(reason.as_ref()),
-        remedies: proposal.remedies.iter().map(remedy).collect(),
+        reason: String::new(),
+        remedies: remedies.iter().map(remedy).collect(),
     }
+}
+
+fn approval(view: &ApprovalView) -> v1::Approval {
+    let ApprovalView { approval, reason } = view;
+    v1::Approval { reason: text_or_empty(reason.as_ref()), ..endorsement(approval) }
 }
 
 fn details(details: &Details) -> v1::RequestDetails {

@@ -152,6 +152,8 @@ async fn a_list_that_cannot_be_read_names_every_field() {
     let torn = Query { assignee: KIM.to_owned(), unassigned_only: true, ..Query::default() };
     let refused = service.refunds().list_refund_requests(by(KIM, TUESDAY, torn)).await;
     assert_eq!(fields(refused), ["unassigned_only"]);
+    let refused = service.refunds().list_refund_requests(by(SHOP, TUESDAY, Query::default())).await;
+    assert_eq!(fields(refused), ["account_id"], "a shop sees one customer's requests at a time");
     service.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! ProvideInformation: the customer tells more, and the policy decides again.
+//! `ProvideInformation`: the customer tells more, and the policy decides again.
 
 use super::*;
 use crate::service::{purchase, reason, timestamp};

@@ -1,4 +1,4 @@
-//! ListRefundRequests: the queue by urgency, its filters, and pages that stay whole while others write.
+//! `ListRefundRequests`: the queue by urgency, its filters, and pages that stay whole while others write.
 
 use super::*;
 use crate::service::{reason, timestamp};

@@ -1,4 +1,4 @@
-//! ResolveRefundRequest: a person decides, within what the ledger, the policy and another pair of eyes allow.
+//! `ResolveRefundRequest`: a person decides, within what the ledger, the policy and another pair of eyes allow.
 
 use super::*;
 use crate::service::{reason, refund_result, timestamp, usd};
@@ -128,6 +128,8 @@ async fn above_the_limit_two_different_people_must_approve_the_same() {
     assert_eq!(first.decision, None);
     let waiting = first.refund_request.unwrap();
     assert_eq!((waiting.stage(), waiting.refunds.len()), (Stage::InReview, 0));
+    let given: Vec<_> = waiting.approvals.iter().map(|one| one.approver.as_str()).collect();
+    assert_eq!((waiting.approvals_required, given), (2, vec![MARIA]));
     assert_eq!(service.balance("ada", TUESDAY).await, (2_000, 0, 0));
     let again = resolve_by(&service, MARIA, TUESDAY, resolution(&waiting, approval(&[]))).await;
     assert_eq!(reason(again), failed("SAME_APPROVER"));
@@ -291,6 +293,31 @@ async fn a_refund_that_fails_reopens_its_request_with_a_new_clock() {
     assert_eq!(after.stage(), Stage::Approved);
     let methods: Vec<_> = after.refunds.iter().map(v1::Refund::method).collect();
     assert_eq!(methods, [RefundMethod::OriginalPayment, RefundMethod::Other]);
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn a_request_reopened_while_another_is_open_stands_beside_it() {
+    let service = Service::start().await;
+    let first = in_review(&service).await;
+    service.used("ada", "job-1", 50, NOON).await;
+    let part = resolution(&first, approval(&[RemedyKind::RefundUnused]));
+    let answer = resolve_by(&service, MARIA, TUESDAY, part).await.unwrap().into_inner();
+    let refund_id = answer.refund_request.unwrap().refunds[0].refund_id.clone();
+    let paid = refund_result("ada", &refund_id, RefundResult::Succeeded, TUESDAY);
+    service.refunds().record_refund_result(when(TUESDAY, paid)).await.unwrap();
+    let second = opened(&service, "pay-1", Claim::Other, TUESDAY).await;
+    assert_eq!(second.stage(), Stage::InReview);
+    let bounced = refund_result("ada", &refund_id, RefundResult::Failed, &days(2));
+    let answer = service.refunds().record_refund_result(when(&days(2), bounced)).await.unwrap().into_inner();
+    assert_eq!(answer.refund_request.unwrap().stage(), Stage::InReview);
+    for request in [&first, &second] {
+        let (request, _) = both(provide(&service, &days(2), information(request, "Well?")).await);
+        assert_eq!(request.stage(), Stage::InReview);
+    }
+    let third = evaluate("ada", "pay-1", Claim::Other);
+    let refused = service.refunds().evaluate_request(by(SHOP, &days(2), third)).await;
+    assert_eq!(reason(refused), (Code::AlreadyExists, "OPEN_REQUEST_EXISTS".to_owned()));
     service.audited().await;
 }
 

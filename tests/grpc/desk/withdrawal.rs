@@ -1,4 +1,4 @@
-//! WithdrawRefundRequest, and the rule of one open request for each purchase.
+//! `WithdrawRefundRequest`, and the rule of one open request for each purchase.
 
 use super::*;
 use crate::service::{reason, timestamp};
