@@ -11,6 +11,7 @@ mod evaluate;
 mod grant;
 mod history;
 mod incident;
+mod kept;
 mod lane;
 mod page;
 mod policies;
@@ -29,6 +30,7 @@ mod sweep;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use balance::Balances;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
@@ -78,6 +80,7 @@ pub struct Desk {
     store: Store,
     policies: Policies,
     lanes: Lanes,
+    balances: Balances,
     rehearsals: Rehearsals,
 }
 
@@ -86,7 +89,7 @@ impl Desk {
     /// of the desk is gone.
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
-        let lanes = Lanes::start(&store, &policies);
-        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
+        let (lanes, balances) = (Lanes::start(&store, &policies), Balances::start(&store));
+        Self { store, policies, lanes, balances, rehearsals: Rehearsals::default() }
     }
 }
