@@ -13,6 +13,7 @@ mod history;
 mod incident;
 mod information;
 mod judgement;
+mod kept;
 mod lane;
 mod lifecycle;
 mod page;
@@ -36,6 +37,7 @@ mod withdrawal;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use balance::Balances;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
@@ -90,6 +92,7 @@ pub struct Desk {
     store: Store,
     policies: Policies,
     lanes: Lanes,
+    balances: Balances,
     rehearsals: Rehearsals,
 }
 
@@ -98,7 +101,7 @@ impl Desk {
     /// of the desk is gone.
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
-        let lanes = Lanes::start(&store, &policies);
-        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
+        let (lanes, balances) = (Lanes::start(&store, &policies), Balances::start(&store));
+        Self { store, policies, lanes, balances, rehearsals: Rehearsals::default() }
     }
 }

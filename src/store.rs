@@ -5,11 +5,10 @@
 
 mod account;
 mod audit;
-mod balance;
-mod batch;
 mod case_file;
 mod chargeback;
 mod connect;
+mod connected;
 pub mod constraint;
 mod decision;
 mod entry;
@@ -19,8 +18,11 @@ mod failure;
 mod history;
 mod incident;
 mod key;
+mod known;
+mod ledger;
 mod lot;
 mod note;
+mod open_book;
 mod policy_version;
 mod purchase;
 mod queue;
@@ -32,22 +34,25 @@ mod restoration;
 mod restriction;
 mod sweep;
 mod transact;
-mod usage;
 
 pub use account::AccountRow;
 pub use audit::{
     AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
     AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
 };
-pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
 pub use connect::{Limits, Role, Store, migrate};
+pub use connected::{Connected, Line};
 pub use decision::DecisionRow;
 pub use error::Error;
 pub use history::{EntryFilter, LotFilter, SeqSpan};
 pub use incident::IncidentFilter;
 pub use key::{ExternalKind, Key, StoredAnswer};
+pub use known::{Asked, Known, list_known};
+pub use ledger::{WriteSet, Written, write};
+pub use lot::list_lots_by_id;
+pub use open_book::{OpenBook, list_open_books};
 pub use policy_version::PolicyVersionRow;
 pub use queue::{QueueFilter, QueuePlace};
 pub use request::NamedPurchase;

@@ -21,7 +21,7 @@ const HOLD: &str = "
         UPDATE lot SET available = available - $3, held = held + $3 FROM locked
         WHERE account_id = $1 AND available >= $3 AND lot_id = (
             SELECT lot_id FROM lot
-            WHERE account_id = $1 AND available + held + frozen > 0 AND (expires_at IS NULL OR expires_at > $4)
+            WHERE account_id = $1 AND is_open AND (expires_at IS NULL OR expires_at > $4)
             ORDER BY priority, expires_at NULLS LAST, granted_at, lot_id LIMIT 1)
         RETURNING lot_id
     ), moved AS (
@@ -96,7 +96,7 @@ const RESTORE: &str = "
 const BALANCE: &str = "
     SELECT account.last_seq, lot_id, source, priority, expires_at, granted, available, held, frozen
     FROM account JOIN lot USING (account_id)
-    WHERE account_id = $1 AND available + held + frozen > 0";
+    WHERE account_id = $1 AND is_open";
 
 /// Which way credits go.
 #[derive(Debug, Clone, Copy)]

@@ -38,10 +38,11 @@ pub struct HoldCredits {
 
 impl Hot for HoldCredits {
     const METHOD: &'static str = "HoldCredits";
+    const MAKES_ATTEMPT: bool = true;
     type Answer = UsageAnswer;
 
-    fn attempt(&self) -> &Attempt {
-        &self.attempt
+    fn attempt(&self) -> Option<&Attempt> {
+        Some(&self.attempt)
     }
 
     fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
@@ -93,8 +94,8 @@ impl Hot for CaptureCredits {
     const METHOD: &'static str = "CaptureCredits";
     type Answer = UsageAnswer;
 
-    fn attempt(&self) -> &Attempt {
-        &self.attempt
+    fn attempt(&self) -> Option<&Attempt> {
+        Some(&self.attempt)
     }
 
     fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
@@ -128,8 +129,8 @@ impl Hot for ReleaseCredits {
     const METHOD: &'static str = "ReleaseCredits";
     type Answer = UsageAnswer;
 
-    fn attempt(&self) -> &Attempt {
-        &self.attempt
+    fn attempt(&self) -> Option<&Attempt> {
+        Some(&self.attempt)
     }
 
     fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {
@@ -200,8 +201,8 @@ impl Hot for RestoreCredits {
     const METHOD: &'static str = "RestoreCredits";
     type Answer = RestoreAnswer;
 
-    fn attempt(&self) -> &Attempt {
-        &self.attempt
+    fn attempt(&self) -> Option<&Attempt> {
+        Some(&self.attempt)
     }
 
     fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<RestoreAnswer, Error> {

@@ -1,20 +1,23 @@
 //! A batch: read set, pure application in arrival order, write set.
+//!
+//! A batch works on pages that its lane kept or that it reads without locks, and writes with one statement, which checks
+//! that every account is still as its page says and that no request id was used before. Where that is not enough,
+//! because somebody else came between, a call is sent again, or words are to be kept apart, the batch runs in a
+//! transaction that locks the accounts and reads everything first.
 
+use super::kept::Kept;
 use super::page::{Page, Turn, Written};
 use super::policies::Policies;
 use super::run::{account_not_found, fingerprint, replay, to_store};
-use super::session::grace;
 use super::{Answered, Call, Context, Error};
-use crate::domain::book::Book;
 use crate::domain::ids::{AccountId, Attempt, LotId};
-use crate::domain::restriction::Standing;
-use crate::domain::usage::Usage;
-use crate::store::{AccountRow, Key, StoredAnswer, Tx, Work};
+use crate::store::constraint::Meaning;
+use crate::store::{self, AccountRow, Asked, Connected, Key, Known, Line, StoredAnswer, Tx, Work, WriteSet};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -23,11 +26,15 @@ use tokio::sync::oneshot;
 pub trait Hot: Serialize + Send + Sync + 'static {
     /// The RPC's name: request ids of different methods never meet.
     const METHOD: &'static str;
+    /// Whether an unknown account is opened by this.
+    const OPENS_ACCOUNT: bool = false;
+    /// Whether this makes its attempt, so that it need not be looked for: if there is one, writing it fails.
+    const MAKES_ATTEMPT: bool = false;
     /// What the caller is told, kept to be told again.
-    type Answer: Serialize + DeserializeOwned + Send + 'static;
+    type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The attempt whose usage must be on the page.
-    fn attempt(&self) -> &Attempt;
+    fn attempt(&self) -> Option<&Attempt>;
 
     /// Does it. A refusal leaves the page as it was.
     ///
@@ -38,14 +45,18 @@ pub trait Hot: Serialize + Send + Sync + 'static {
 
 /// What one operation came to, before its commit.
 pub(super) struct Verdict {
-    reply: Box<dyn Any + Send>,
+    reply: Box<dyn Any + Send + Sync>,
     keep: Option<StoredAnswer>,
+    /// Whether nothing can be stored under the request id that would have been the answer instead.
+    is_certain: bool,
 }
 
 /// An operation in a lane's queue.
 pub(super) trait Job: Send + Sync {
     fn account_id(&self) -> &AccountId;
-    fn attempt(&self) -> &Attempt;
+    fn attempt(&self) -> Option<&Attempt>;
+    fn opens_account(&self) -> bool;
+    fn makes_attempt(&self) -> bool;
     fn context(&self) -> &Context;
     fn key(&self) -> Key<'_>;
     fn run(
@@ -85,8 +96,9 @@ impl<H: Hot> HotJob<H> {
     }
 
     fn decide(&self, page: &mut Page, policies: &Policies) -> Result<Reply<H::Answer>, Error> {
-        let now = page.begin(self.context.clock.now());
+        let now = page.instant(self.context.clock.now());
         let turn = Turn { context: &self.context, policy: policies.in_force(now), now };
+        page.begin(&turn);
         let reply = match self.call.mutation.apply(page, &turn) {
             Ok(answer) => Ok(Answered { answer, replayed: false }),
             Err(Error::Refused { .. }) if page.has_moved() => {
@@ -105,8 +117,16 @@ impl<H: Hot> Job for HotJob<H> {
         &self.call.account_id
     }
 
-    fn attempt(&self) -> &Attempt {
+    fn attempt(&self) -> Option<&Attempt> {
         self.call.mutation.attempt()
+    }
+
+    fn opens_account(&self) -> bool {
+        H::OPENS_ACCOUNT
+    }
+
+    fn makes_attempt(&self) -> bool {
+        H::MAKES_ATTEMPT
     }
 
     fn context(&self) -> &Context {
@@ -128,14 +148,15 @@ impl<H: Hot> Job for HotJob<H> {
             (Some(stored), _) => replay(stored, &self.fingerprint),
             (None, Some(page)) => {
                 let reply = self.decide(page, policies)?;
-                let kept =
-                    !matches!(&reply, Err(Error::Refused { refusal, .. }) if refusal.reason.is_not_found());
+                // A refusal opens no account: nothing at all is kept then.
+                let kept = page.exists()
+                    && !matches!(&reply, Err(Error::Refused { refusal, .. }) if refusal.reason.is_not_found());
                 let keep = if kept { Some(to_store(&reply, self.fingerprint.clone())?) } else { None };
-                return Ok(Verdict { reply: Box::new(reply), keep });
+                return Ok(Verdict { reply: Box::new(reply), keep, is_certain: false });
             }
             (None, None) => Err(account_not_found()),
         };
-        Ok(Verdict { reply: Box::new(reply), keep: None })
+        Ok(Verdict { reply: Box::new(reply), keep: None, is_certain: false })
     }
 
     fn answer(&self, verdict: Verdict) {
@@ -157,113 +178,223 @@ pub(super) struct Batch {
     pub(super) range: Range<usize>,
 }
 
+type Pages = BTreeMap<AccountId, Page>;
+
+/// What the jobs came to, in memory.
+struct Applied<'a> {
+    verdicts: Vec<Verdict>,
+    /// Every account that a verdict rests on, with what is to be written of it.
+    accounts: Vec<(AccountId, AccountRow, Option<Written>)>,
+    answers: Vec<(Key<'a>, StoredAnswer, DateTime<Utc>)>,
+    /// The pages as they are once everything is written.
+    pages: Pages,
+}
+
 impl Work for Batch {
-    type Output = Vec<Verdict>;
+    type Output = (Vec<Verdict>, Pages);
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx) -> Result<Vec<Verdict>, Error> {
-        let jobs = self.jobs.get(self.range.clone()).unwrap_or_default();
-        let mut pages = self.load(tx, jobs).await?;
-        let keys: Vec<Key<'_>> = jobs.iter().map(|job| job.key()).collect();
-        let mut stored = tx.list_answers(&keys).await?;
-        let mut verdicts = Vec::with_capacity(jobs.len());
-        let mut answers: Vec<(Key<'_>, StoredAnswer, DateTime<Utc>)> = Vec::new();
-        // The same call twice in one batch: the second replays the first, which is not in the database yet.
-        let mut said: BTreeMap<Key<'_>, StoredAnswer> = BTreeMap::new();
-        for (index, (job, key)) in jobs.iter().zip(keys).enumerate() {
-            let known = stored.remove(&index).or_else(|| said.get(&key).cloned());
-            let verdict = job.run(pages.get_mut(job.account_id()), &self.policies, known.as_ref())?;
-            if let Some(keep) = &verdict.keep {
-                said.insert(key, keep.clone());
-                answers.push((key, keep.clone(), job.context().clock.now()));
+    async fn run(&self, tx: &mut Tx) -> Result<Self::Output, Error> {
+        let account_ids = self.account_ids();
+        tx.lock_accounts(&account_ids).await?;
+        let mut pages = self.read_pages(tx, account_ids).await?;
+        let jobs: Vec<&dyn Job> = self.jobs().iter().map(AsRef::as_ref).collect();
+        let known = look_up(tx, &jobs, &mut pages).await?;
+        let applied = self.apply(pages, known.into_iter().map(Some).collect())?;
+        for (account_id, _, written) in &applied.accounts {
+            let Some(Written { is_new: true, account, .. }) = written else { continue };
+            if !tx.insert_account_if_missing(account_id, account.last_at).await? {
+                return Err(store::Error::Changed.into());
             }
-            verdicts.push(verdict);
         }
-        let written: Vec<(AccountId, Written)> =
-            pages.into_iter().filter_map(|(id, page)| page.close().map(|written| (id, written))).collect();
-        record(tx, &written).await?;
-        tx.insert_answers(&answers).await?;
-        Ok(verdicts)
+        if !store::write(tx, &applied.write_set()).await? {
+            return Err(store::Error::Changed.into());
+        }
+        applied.keep_words(tx).await?;
+        Ok((applied.verdicts, applied.pages))
     }
 }
 
 impl Batch {
-    /// The read set: the accounts, locked, and everything that the jobs may ask about them.
-    async fn load(&self, tx: &mut Tx, jobs: &[Box<dyn Job>]) -> Result<BTreeMap<AccountId, Page>, Error> {
-        let mut account_ids: Vec<&AccountId> = jobs.iter().map(|job| job.account_id()).collect();
-        account_ids.sort_unstable();
-        account_ids.dedup();
-        let accounts = tx.lock_accounts(&account_ids).await?;
-        let mut attempts: Vec<(&AccountId, &Attempt)> =
-            jobs.iter().map(|job| (job.account_id(), job.attempt())).collect();
-        attempts.sort_unstable();
-        attempts.dedup();
-        let usages = tx.list_usages(&attempts).await?;
-        let mut lots = tx.list_open_lots(&account_ids).await?;
-        let closed = closed_lots(&usages, &lots);
-        if !closed.is_empty() {
-            lots.extend(tx.list_lots_by_id(&closed).await?);
+    /// Does the batch without a lock, on kept pages where there are some. `None` when it must be done in a
+    /// transaction; nothing was written then.
+    pub(super) async fn by_itself(
+        &self,
+        line: &mut Line,
+        kept: &mut Kept,
+    ) -> Result<Option<(Vec<Verdict>, Pages)>, Error> {
+        let (mut pages, mut unread) = (Pages::new(), Vec::new());
+        for account_id in self.account_ids() {
+            match kept.take(account_id) {
+                Some(page) => {
+                    pages.insert(account_id.clone(), page);
+                }
+                None => unread.push(account_id),
+            }
         }
-        let kinds = tx.list_restriction_kinds(&account_ids).await?;
-        let (mut usages, mut lots, mut kinds) = (grouped(usages), grouped(lots), grouped(kinds));
-        let page = |(account_id, account): (AccountId, AccountRow)| {
-            let grace = grace(self.policies.in_force(account.last_at));
-            let book = Book::open(lots.remove(&account_id).unwrap_or_default(), account.last_at, grace);
-            let standing = Standing(kinds.remove(&account_id).unwrap_or_default());
-            let page = Page::open(account, book, standing, usages.remove(&account_id).unwrap_or_default());
-            (account_id, page)
-        };
-        Ok(accounts.into_iter().map(page).collect())
-    }
-}
-
-/// Lots that usages took from and that have nothing to move any more, so that they were not loaded as open ones.
-fn closed_lots<'a>(
-    usages: &'a [(AccountId, Usage)],
-    open: &[(AccountId, crate::domain::lot::Lot)],
-) -> Vec<(&'a AccountId, LotId)> {
-    let open: std::collections::BTreeSet<LotId> = open.iter().map(|(_, lot)| lot.lot_id).collect();
-    let mut closed: Vec<(&AccountId, LotId)> = usages
-        .iter()
-        .flat_map(|(id, usage)| usage.allocations.iter().map(move |allocation| (id, allocation.lot_id)))
-        .filter(|(_, lot_id)| !open.contains(lot_id))
-        .collect();
-    closed.sort_unstable();
-    closed.dedup();
-    closed
-}
-
-fn grouped<T>(pairs: Vec<(AccountId, T)>) -> BTreeMap<AccountId, Vec<T>> {
-    let mut groups: BTreeMap<AccountId, Vec<T>> = BTreeMap::new();
-    for (account_id, thing) in pairs {
-        groups.entry(account_id).or_default().push(thing);
-    }
-    groups
-}
-
-/// The write set: one statement per table.
-async fn record(tx: &mut Tx, written: &[(AccountId, Written)]) -> Result<(), Error> {
-    let new_lots: Vec<_> =
-        written.iter().flat_map(|(id, page)| page.lots.new_lots.iter().map(move |lot| (id, lot))).collect();
-    let changed_lots: Vec<_> = written
-        .iter()
-        .flat_map(|(id, page)| page.lots.changed_lots.iter().map(move |lot| (id, lot)))
-        .collect();
-    let entries: Vec<_> =
-        written.iter().flat_map(|(id, page)| page.entries.iter().map(move |entry| (id, entry))).collect();
-    let usages: Vec<_> =
-        written.iter().flat_map(|(id, page)| page.usages.iter().map(move |usage| (id, usage))).collect();
-    let accounts: Vec<_> = written.iter().map(|(id, page)| (id, page.account)).collect();
-    tx.insert_lots(&new_lots).await?;
-    tx.update_lots(&changed_lots).await?;
-    tx.upsert_usages(&usages).await?;
-    tx.upsert_allocations(&usages).await?;
-    tx.append_entries(&entries).await?;
-    tx.update_accounts(&accounts).await?;
-    for (account_id, page) in written {
-        for (attempt, text) in &page.failure_texts {
-            tx.insert_failure_text(account_id, attempt, text).await?;
+        if !unread.is_empty() {
+            pages.append(&mut self.read_pages(line, unread).await?);
+        }
+        let unknown: Vec<bool> =
+            self.jobs().iter().map(|job| must_be_looked_up(job.as_ref(), &pages)).collect();
+        let jobs = self.jobs().iter().zip(&unknown).filter(|(_, unknown)| **unknown);
+        let jobs: Vec<&dyn Job> = jobs.map(|(job, _)| job.as_ref()).collect();
+        let mut looked_up = look_up(line, &jobs, &mut pages).await?.into_iter();
+        let known = unknown.iter().map(|unknown| if *unknown { looked_up.next() } else { None }).collect();
+        let applied = self.apply(pages, known)?;
+        if !applied.is_plain() {
+            return Ok(None);
+        }
+        match store::write(line, &applied.write_set()).await {
+            Ok(true) => Ok(Some((applied.verdicts, applied.pages))),
+            // Somebody came between; or a request id or an attempt is there already.
+            Ok(false) | Err(store::Error::Refused(Meaning::Exists)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
-    Ok(())
+
+    fn jobs(&self) -> &[Box<dyn Job>] {
+        self.jobs.get(self.range.clone()).unwrap_or_default()
+    }
+
+    fn account_ids(&self) -> Vec<&AccountId> {
+        let account_ids: BTreeSet<&AccountId> = self.jobs().iter().map(|job| job.account_id()).collect();
+        account_ids.into_iter().collect()
+    }
+
+    async fn read_pages(
+        &self,
+        at: &mut impl Connected,
+        account_ids: Vec<&AccountId>,
+    ) -> Result<Pages, Error> {
+        let books = store::list_open_books(at, &account_ids).await?;
+        Ok(books.into_iter().map(|(account_id, book)| (account_id, Page::open(book))).collect())
+    }
+
+    /// Applies every job in arrival order to its account's page. `known` says what was looked up of each.
+    fn apply(&self, mut pages: Pages, known: Vec<Option<Known>>) -> Result<Applied<'_>, Error> {
+        let mut verdicts = Vec::with_capacity(known.len());
+        let mut answers: Vec<(Key<'_>, StoredAnswer, DateTime<Utc>)> = Vec::new();
+        // The same call twice in one batch: the second replays the first, which is not in the database yet.
+        let mut said: HashMap<Key<'_>, usize> = HashMap::new();
+        for (job, known) in self.jobs().iter().zip(known) {
+            if job.opens_account() && !pages.contains_key(job.account_id()) {
+                pages.insert(job.account_id().clone(), Page::new(job.context().clock.now()));
+            }
+            let key = job.key();
+            let was_looked_up = known.is_some();
+            let before = said.get(&key).and_then(|place| answers.get(*place)).map(|(_, answer, _)| answer);
+            let stored = known.and_then(|known| known.answer);
+            let stored = stored.as_ref().or(before);
+            let mut verdict = job.run(pages.get_mut(job.account_id()), &self.policies, stored)?;
+            verdict.is_certain = was_looked_up || before.is_some() || verdict.keep.is_some();
+            if let Some(keep) = verdict.keep.take() {
+                said.insert(key, answers.len());
+                answers.push((key, keep, job.context().clock.now()));
+            }
+            verdicts.push(verdict);
+        }
+        let accounts = pages.iter_mut().filter(|(_, page)| page.exists()).map(|(account_id, page)| {
+            let account = page.account();
+            (account_id.clone(), account, page.take_written())
+        });
+        let accounts = accounts.collect();
+        pages.retain(|_, page| page.exists());
+        Ok(Applied { verdicts, accounts, answers, pages })
+    }
+}
+
+/// Whether an operation asks for an attempt that is not on its page.
+fn must_be_looked_up(job: &dyn Job, pages: &Pages) -> bool {
+    let is_there = |attempt| pages.get(job.account_id()).is_some_and(|page| page.usage(attempt).is_some());
+    job.attempt().is_some_and(|attempt| !job.makes_attempt() && !is_there(attempt))
+}
+
+/// Looks up what jobs ask about, and adds it to their pages: attempts, and the lots that these took from.
+async fn look_up(at: &mut impl Connected, jobs: &[&dyn Job], pages: &mut Pages) -> Result<Vec<Known>, Error> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<Asked<'_>> = jobs
+        .iter()
+        .map(|job| Asked { account_id: job.account_id(), attempt: job.attempt(), key: Some(job.key()) })
+        .collect();
+    let known = store::list_known(at, &asked).await?;
+    let closed = closed_lots(&asked, &known, pages);
+    if !closed.is_empty() {
+        for (account_id, lot) in store::list_lots_by_id(at, &closed).await? {
+            if let Some(page) = pages.get_mut(&account_id) {
+                page.add(Vec::new(), vec![lot]);
+            }
+        }
+    }
+    for (asked, known) in asked.iter().zip(&known) {
+        if let (Some(page), Some(usage)) = (pages.get_mut(asked.account_id), &known.usage) {
+            page.add(vec![usage.clone()], Vec::new());
+        }
+    }
+    Ok(known)
+}
+
+/// Lots that usages took from and that are not on their pages, since nothing in them can move any more.
+fn closed_lots<'a>(asked: &[Asked<'a>], known: &[Known], pages: &Pages) -> Vec<(&'a AccountId, LotId)> {
+    let closed: BTreeSet<(&AccountId, LotId)> = asked
+        .iter()
+        .zip(known)
+        .flat_map(|(asked, known)| {
+            let allocations = known.usage.iter().flat_map(|usage| &usage.allocations);
+            allocations.map(|allocation| (asked.account_id, allocation.lot_id))
+        })
+        .filter(|(account_id, lot_id)| {
+            pages.get(*account_id).is_some_and(|page| page.book.lot(*lot_id).is_none())
+        })
+        .collect();
+    closed.into_iter().collect()
+}
+
+impl Applied<'_> {
+    /// Whether one statement writes all of it and proves it right.
+    fn is_plain(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.is_certain)
+            && self
+                .written()
+                .all(|(_, page)| !page.is_new && page.notes.is_empty() && page.failure_texts.is_empty())
+    }
+
+    fn written(&self) -> impl Iterator<Item = (&AccountId, &Written)> {
+        self.accounts.iter().filter_map(|(account_id, _, page)| Some((account_id, page.as_ref()?)))
+    }
+
+    fn write_set(&self) -> WriteSet<'_> {
+        let answers = self.answers.iter().map(|(key, answer, at)| (*key, answer, *at)).collect();
+        let mut set = WriteSet { answers, ..WriteSet::default() };
+        for (account_id, read, page) in &self.accounts {
+            let account = page.as_ref().map_or(*read, |page| page.account);
+            set.accounts.push((account_id, account, page.is_some()));
+        }
+        for (account_id, page) in self.written() {
+            set.lots.extend(page.lots.iter().map(|(lot, when)| (account_id, lot, *when)));
+            set.usages.extend(page.usages.iter().map(|(usage, when)| (account_id, usage, *when)));
+            set.entries.extend(page.entries.iter().map(|entry| (account_id, entry)));
+        }
+        set
+    }
+
+    /// What persons and workers wrote, apart from everything else.
+    async fn keep_words(&self, tx: &mut Tx) -> Result<(), Error> {
+        let (mut notes, mut texts) = (Vec::new(), Vec::new());
+        for (account_id, page) in self.written() {
+            notes.extend(page.notes.iter().map(|(seq, note)| (account_id, *seq, note)));
+            texts.extend(
+                page.failure_texts.iter().map(|(attempt, text)| (account_id, attempt, text.as_str())),
+            );
+        }
+        if !notes.is_empty() {
+            tx.insert_operator_notes(&notes).await?;
+        }
+        if !texts.is_empty() {
+            tx.insert_failure_texts(&texts).await?;
+        }
+        Ok(())
+    }
 }

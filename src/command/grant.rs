@@ -1,11 +1,12 @@
 //! Grants: credits that nobody paid for, given by a person.
 
-use super::run::Mutation;
-use super::session::Session;
+use super::batch::Hot;
+use super::page::{Page, Turn};
 use super::{BalanceAt, Error, Reason, Refusal};
+use crate::clock::new_id;
 use crate::domain::credits::Credits;
 use crate::domain::entry::EntryCause;
-use crate::domain::ids::{LotId, Reference};
+use crate::domain::ids::{Attempt, LotId, Reference};
 use crate::domain::lot::{Lot, NewLot, Source};
 use crate::domain::note::OperatorNote;
 use crate::domain::restriction::RestrictionKind;
@@ -42,43 +43,41 @@ pub struct GrantAnswer {
     pub balance: BalanceAt,
 }
 
-impl Mutation for GrantCredits {
+impl Hot for GrantCredits {
     const METHOD: &'static str = "GrantCredits";
     const OPENS_ACCOUNT: bool = true;
     type Answer = GrantAnswer;
 
-    async fn apply(&self, session: &mut Session<'_>) -> Result<GrantAnswer, Error> {
-        // Asked under the lock and not while decoding: a repeated call whose lot ran out has its old answer.
-        if self.expires_at.is_some_and(|expires_at| expires_at <= session.now) {
+    fn attempt(&self) -> Option<&Attempt> {
+        None
+    }
+
+    fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<GrantAnswer, Error> {
+        // Asked here and not while decoding: a repeated call whose lot ran out has its old answer.
+        if self.expires_at.is_some_and(|expires_at| expires_at <= turn.now) {
             let message = "`expires_at` must be later than now";
             return Err(Refusal::new(Reason::InvalidField, message).with("field", &"expires_at").into());
         }
-        if session.standing().await?.has(RestrictionKind::Terminated) {
+        if page.standing.has(RestrictionKind::Terminated) {
             return Err(Refusal::new(Reason::AccountTerminated, "the account is closed (§3.3)").into());
         }
-        let mut book = session.book(&[]).await?;
-        if book.lots().len() >= MAX_OPEN_LOTS {
+        if page.book.open_lots() >= MAX_OPEN_LOTS {
             let message = format!("the account has {MAX_OPEN_LOTS} lots that still have credits to move");
             return Err(Refusal::new(Reason::LimitExceeded, message).with("limit", &"open lots").into());
         }
-        let lot_id = LotId(session.new_id());
+        let lot_id = LotId(new_id(turn.now));
         let new = NewLot {
             lot_id,
             source: self.source,
             purchase_id: None,
             order_id: None,
             priority: self.priority.unwrap_or(self.source.default_priority()),
-            granted_at: session.now,
+            granted_at: turn.now,
             expires_at: self.expires_at,
         };
-        book.grant(new, self.credits, false, &EntryCause::Person(self.reference.clone()))?;
-        let lot = book.lots().iter().find(|lot| lot.lot_id == lot_id).cloned();
-        let lot = lot.ok_or(Error::Broken("a granted lot is not in its book"))?;
-        let balance = book.balance()?;
-        session.record(book.close()).await?;
-        let balance = session.at(balance);
-        let note = OperatorNote { clause: None, reason: self.reason.clone() };
-        session.tx.insert_operator_note(session.account_id, balance.last_seq, &note).await?;
-        Ok(GrantAnswer { lot, balance })
+        page.book.grant(new, self.credits, false, &EntryCause::Person(self.reference.clone()))?;
+        let lot = page.book.lot(lot_id).cloned().ok_or(Error::Broken("a granted lot is not in its book"))?;
+        page.keep_note(OperatorNote { clause: None, reason: self.reason.clone() });
+        Ok(GrantAnswer { lot, balance: page.balance(turn.now)? })
     }
 }

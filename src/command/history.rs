@@ -7,7 +7,7 @@ use crate::domain::entry::{Entry, EntryCause};
 use crate::domain::ids::{AccountId, Attempt, LotId};
 use crate::domain::lot::Lot;
 use crate::domain::usage::Usage;
-use crate::store::{EntryFilter, LotFilter, SeqSpan, Tx};
+use crate::store::{self, EntryFilter, LotFilter, SeqSpan, Tx};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -131,7 +131,7 @@ impl Reading for Paged<ListLots> {
         let grants = tx.list_grants(account_id, span, filter).await?;
         let PageOf { items: grants, next_after_seq } = self.page.cut(grants, |(seq, _)| *seq);
         let asked: Vec<_> = grants.iter().map(|(_, lot_id)| (account_id, *lot_id)).collect();
-        let lots = tx.list_lots_by_id(&asked).await?;
+        let lots = store::list_lots_by_id(tx, &asked).await?;
         let mut items: Vec<Lot> = lots.into_iter().map(|(_, lot)| lot).collect();
         items.sort_by_key(|lot| asked.iter().position(|(_, lot_id)| *lot_id == lot.lot_id));
         Ok(PageOf { items, next_after_seq })

@@ -4,12 +4,16 @@
 //! arrival order in one transaction; each operation succeeds or is refused on its own. At low load that is one
 //! operation and one commit; at high load hundreds share a commit, and a hot account costs no contention.
 
-use super::batch::{Batch, HotJob, Job};
+use super::batch::{Batch, HotJob, Job, Verdict};
+use super::kept::Kept;
+use super::page::Page;
 use super::policies::Policies;
-use super::{Answered, Call, Context, Desk, Error, Hot};
+use super::{Answered, Call, Context, Desk, Error, Hot, StoreFailure};
 use crate::domain::ids::AccountId;
-use crate::store::{self, Store};
+use crate::store::{self, Fault, Line, Store};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,10 +21,13 @@ use tokio::sync::{mpsc, oneshot};
 const MAX_BATCH: usize = 256;
 
 /// Most operations that wait in one lane; more are refused at once, so that nobody waits past a deadline.
-const MAX_QUEUED: usize = 1_024;
+pub(super) const MAX_QUEUED: usize = 1_024;
 
 /// Lanes of one server. More lanes mean more commits side by side, and smaller batches.
-const LANES: usize = 2;
+#[expect(clippy::disallowed_methods, reason = "x")]
+fn lanes() -> usize {
+    std::env::var("MG_LANES").ok().and_then(|v| v.parse().ok()).unwrap_or(2)
+}
 
 /// The way into the lanes. The tasks end when every clone is gone.
 #[derive(Debug, Clone)]
@@ -32,10 +39,12 @@ impl Lanes {
     pub(super) fn start(store: &Store, policies: &Policies) -> Self {
         let open = |_| {
             let (sender, receiver) = mpsc::channel(MAX_QUEUED);
-            tokio::spawn(run(store.clone(), policies.clone(), receiver));
+            let lane =
+                Lane { store: store.clone(), policies: policies.clone(), line: None, kept: Kept::default() };
+            tokio::spawn(lane.run(receiver));
             sender
         };
-        Self { queues: (0..LANES).map(open).collect() }
+        Self { queues: (0..lanes()).map(open).collect() }
     }
 
     fn of(&self, account_id: &AccountId) -> Option<&mpsc::Sender<Box<dyn Job>>> {
@@ -52,7 +61,7 @@ impl Desk {
     ///
     /// # Errors
     /// [`Error::Refused`] with the reason, the same one each time; [`Error::Overloaded`] when the lane is full and
-    /// nothing was begun; [`Error::Store`] when nothing can be said.
+    /// nothing was begun; [`Error::Store`] or [`Error::Failed`] when nothing can be said.
     pub async fn hot<H: Hot>(&self, context: Context, call: Call<H>) -> Result<Answered<H::Answer>, Error> {
         self.rehearsals.note(context.clock, &call.account_id);
         let (reply, answer) = oneshot::channel();
@@ -63,35 +72,118 @@ impl Desk {
     }
 }
 
-async fn run(store: Store, policies: Policies, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    let mut jobs = Vec::with_capacity(MAX_BATCH);
-    while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
-        let jobs: Arc<[Box<dyn Job>]> = jobs.drain(..).collect();
-        work_off(&store, &policies, &jobs).await;
+struct Lane {
+    store: Store,
+    policies: Policies,
+    /// The lane's own connection; `None` before the first batch and after an error.
+    line: Option<Line>,
+    kept: Kept,
+}
+
+impl Lane {
+    async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut jobs = Vec::with_capacity(MAX_BATCH);
+        while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+            self.work_off(jobs.drain(..).collect()).await;
+        }
+    }
+
+    /// Does all jobs at once. If that fails, each alone: one that cannot succeed must not spoil the others.
+    async fn work_off(&mut self, jobs: Arc<[Box<dyn Job>]>) {
+        match (self.attempt(&jobs, 0..jobs.len()).await, jobs.as_ref()) {
+            (Ok(verdicts), _) => {
+                for (job, verdict) in jobs.iter().zip(verdicts) {
+                    job.answer(verdict);
+                }
+            }
+            (Err(error), [job]) => job.fail(error),
+            (Err(error), _) => match failure_of(&error) {
+                // What keeps the database from a batch keeps it from each of its jobs.
+                Some(failure @ (StoreFailure::Unavailable | StoreFailure::OutcomeUnknown)) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a lane's batch failed");
+                    jobs.iter().for_each(|job| job.fail(Error::Failed(failure)));
+                }
+                _ => self.each_alone(&jobs).await,
+            },
+        }
+    }
+
+    /// Does each job alone. Once an account was busy its other jobs are not tried: they would wait as long, one
+    /// after the other, and everybody behind them.
+    async fn each_alone(&mut self, jobs: &Arc<[Box<dyn Job>]>) {
+        let mut busy: BTreeSet<&AccountId> = BTreeSet::new();
+        for (index, job) in jobs.iter().enumerate() {
+            if busy.contains(job.account_id()) {
+                job.fail(Error::Failed(StoreFailure::Busy));
+                continue;
+            }
+            match self.attempt(jobs, index..index.saturating_add(1)).await.map(|mut verdicts| verdicts.pop())
+            {
+                Ok(Some(verdict)) => job.answer(verdict),
+                Ok(None) => job.fail(Error::Broken("a batch of one gave no answer")),
+                Err(error) => {
+                    if failure_of(&error) == Some(StoreFailure::Busy) {
+                        busy.insert(job.account_id());
+                    }
+                    job.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Does some of the jobs: by themselves if that goes, else in a transaction.
+    async fn attempt(
+        &mut self,
+        jobs: &Arc<[Box<dyn Job>]>,
+        range: Range<usize>,
+    ) -> Result<Vec<Verdict>, Error> {
+        let batch = Batch { policies: self.policies.clone(), jobs: Arc::clone(jobs), range };
+        let first = match self.by_itself(&batch).await {
+            Ok(Some((verdicts, pages))) => {
+                self.keep(pages);
+                return Ok(verdicts);
+            }
+            Ok(None) => None,
+            Err(error) => {
+                // Whatever is wrong with the line, the next batch has a new one, and trusts nothing of before.
+                (self.line, self.kept) = (None, Kept::default());
+                Some(error)
+            }
+        };
+        let done = self.store.transact(batch).await.map(|(verdicts, pages)| {
+            self.keep(pages);
+            verdicts
+        });
+        match (done, first) {
+            // The first statement may have been carried out, and this failure does not know of it.
+            (Err(error), Some(first))
+                if failure_of(&error).is_some()
+                    && failure_of(&first) == Some(StoreFailure::OutcomeUnknown) =>
+            {
+                Err(first)
+            }
+            (done, _) => done,
+        }
+    }
+
+    fn keep(&mut self, pages: BTreeMap<AccountId, Page>) {
+        for (account_id, page) in pages {
+            self.kept.keep(account_id, page);
+        }
+    }
+
+    async fn by_itself(
+        &mut self,
+        batch: &Batch,
+    ) -> Result<Option<(Vec<Verdict>, BTreeMap<AccountId, Page>)>, Error> {
+        let line = match &mut self.line {
+            Some(line) => line,
+            closed => closed.insert(self.store.open_line().await?),
+        };
+        batch.by_itself(line, &mut self.kept).await
     }
 }
 
-/// Runs all jobs in one transaction. If that fails, each alone: one that cannot succeed must not spoil the others.
-async fn work_off(store: &Store, policies: &Policies, jobs: &Arc<[Box<dyn Job>]>) {
-    let batch = |range| Batch { policies: policies.clone(), jobs: Arc::clone(jobs), range };
-    match store.transact(batch(0..jobs.len())).await {
-        Ok(verdicts) => {
-            for (job, verdict) in jobs.iter().zip(verdicts) {
-                job.answer(verdict);
-            }
-        }
-        Err(error) => match jobs.as_ref() {
-            [job] => job.fail(error),
-            jobs => {
-                for (index, job) in jobs.iter().enumerate() {
-                    let alone = store.transact(batch(index..index.saturating_add(1))).await;
-                    match alone.map(|mut verdicts| verdicts.pop()) {
-                        Ok(Some(verdict)) => job.answer(verdict),
-                        Ok(None) => job.fail(Error::Broken("a batch of one gave no answer")),
-                        Err(error) => job.fail(error),
-                    }
-                }
-            }
-        },
-    }
+fn failure_of(error: &Error) -> Option<StoreFailure> {
+    error.store_error().map(StoreFailure::of)
 }

@@ -1,15 +1,22 @@
-//! A page: one locked account in memory, while a lane works on it.
+//! A page: one account in memory, while a lane works on it.
 
+use super::session::grace;
 use super::{BalanceAt, Context, Error};
 use crate::domain::book::{Book, Changes};
-use crate::domain::entry::{Entry, chain};
+use crate::domain::entry::{ChainHead, Entry, chain};
 use crate::domain::ids::{AccountId, Attempt};
+use crate::domain::lot::Lot;
+use crate::domain::note::OperatorNote;
 use crate::domain::restriction::Standing;
-use crate::domain::usage::Usage;
+use crate::domain::usage::{Usage, UsageStage};
 use crate::policy::Document;
-use crate::store::AccountRow;
-use chrono::{DateTime, Utc};
+use crate::store::Written::{Before, Now};
+use crate::store::{self, AccountRow, OpenBook};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most running attempts that a page keeps for the next batch: more are looked up again.
+const MAX_KEPT_USAGES: usize = 256;
 
 /// The circumstances of one operation.
 #[derive(Debug)]
@@ -28,35 +35,85 @@ pub struct Page {
     pub(super) book: Book,
     pub(super) standing: Standing,
     account: AccountRow,
+    /// The account is not in the database.
+    is_new: bool,
     usages: BTreeMap<Attempt, Usage>,
+    /// The attempts that are in the database.
+    known: BTreeSet<Attempt>,
     changed: BTreeSet<Attempt>,
     failure_texts: Vec<(Attempt, String)>,
+    notes: Vec<(i64, OperatorNote)>,
     entries: Vec<Entry>,
+    /// What the operation under way leaves to be written beside its movements.
+    under_way: UnderWay,
     wrote: bool,
+}
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    usage: bool,
+    note: Option<OperatorNote>,
 }
 
 /// What became of a page: its write set.
 #[derive(Debug)]
 pub(super) struct Written {
+    /// The account as it is to be, with the revision that it was read with.
     pub(super) account: AccountRow,
-    pub(super) lots: Changes,
-    pub(super) usages: Vec<Usage>,
+    pub(super) is_new: bool,
+    pub(super) lots: Vec<(Lot, store::Written)>,
+    pub(super) usages: Vec<(Usage, store::Written)>,
     pub(super) failure_texts: Vec<(Attempt, String)>,
+    pub(super) notes: Vec<(i64, OperatorNote)>,
     pub(super) entries: Vec<Entry>,
 }
 
 impl Page {
-    pub(super) fn open(account: AccountRow, book: Book, standing: Standing, usages: Vec<Usage>) -> Self {
-        let usages = usages.into_iter().map(|usage| (usage.attempt.clone(), usage)).collect();
-        let (changed, failure_texts, entries) = (BTreeSet::new(), Vec::new(), Vec::new());
-        Self { book, standing, account, usages, changed, failure_texts, entries, wrote: false }
+    /// The page of an account, without any attempt.
+    pub(super) fn open(book: OpenBook) -> Self {
+        let OpenBook { account, restrictions, lots } = book;
+        // Each operation brings its own grace.
+        let book = Book::open(lots, account.last_at, TimeDelta::zero());
+        Self::blank(account, book, Standing(restrictions), false)
     }
 
-    /// Begins an operation: its instant is never earlier than the account's last change.
-    pub(super) fn begin(&mut self, clock_now: DateTime<Utc>) -> DateTime<Utc> {
-        let now = clock_now.max(self.account.last_at);
-        self.book.turn_to(now);
-        now
+    /// The page of an account that is to be opened.
+    pub(super) fn new(now: DateTime<Utc>) -> Self {
+        let account = AccountRow { revision: 0, head: ChainHead::START, last_at: now };
+        Self::blank(account, Book::open(Vec::new(), now, TimeDelta::zero()), Standing::default(), true)
+    }
+
+    fn blank(account: AccountRow, book: Book, standing: Standing, is_new: bool) -> Self {
+        Self {
+            book,
+            standing,
+            account,
+            is_new,
+            usages: BTreeMap::new(),
+            known: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            failure_texts: Vec::new(),
+            notes: Vec::new(),
+            entries: Vec::new(),
+            under_way: UnderWay::default(),
+            wrote: false,
+        }
+    }
+
+    /// The instant of an operation that begins now: never earlier than the account's last change.
+    pub(super) fn instant(&self, clock_now: DateTime<Utc>) -> DateTime<Utc> {
+        clock_now.max(self.account.last_at)
+    }
+
+    /// Begins an operation.
+    pub(super) fn begin(&mut self, turn: &Turn<'_>) {
+        self.under_way = UnderWay::default();
+        self.book.turn_to(turn.now, grace(turn.policy));
+    }
+
+    /// Whether the account is in the database, or will be by what was done so far.
+    pub(super) const fn exists(&self) -> bool {
+        self.wrote || !self.is_new
     }
 
     /// The usage of an attempt, as it is after the operations so far.
@@ -66,7 +123,7 @@ impl Page {
 
     /// Keeps a usage, new or changed.
     pub(super) fn keep(&mut self, usage: &Usage) {
-        self.wrote = true;
+        self.under_way.usage = true;
         self.changed.insert(usage.attempt.clone());
         self.usages.insert(usage.attempt.clone(), usage.clone());
     }
@@ -74,6 +131,11 @@ impl Page {
     /// Keeps what a worker wrote about a failure.
     pub(super) fn keep_failure_text(&mut self, attempt: &Attempt, text: &str) {
         self.failure_texts.push((attempt.clone(), text.to_owned()));
+    }
+
+    /// Keeps why a person did what the operation does.
+    pub(super) fn keep_note(&mut self, note: OperatorNote) {
+        self.under_way.note = Some(note);
     }
 
     /// What the account has after everything so far.
@@ -91,29 +153,73 @@ impl Page {
     /// Ends an operation: its movements take their places in the chain.
     pub(super) fn end(&mut self, account_id: &AccountId, turn: &Turn<'_>) {
         let movements = self.book.take_movements();
-        if movements.is_empty() && !self.wrote {
+        let UnderWay { usage, note } = std::mem::take(&mut self.under_way);
+        if movements.is_empty() && !usage {
             return;
         }
         let Context { caller, trace_id, clock: _ } = turn.context;
         let (entries, head) =
             chain(account_id, self.account.head, movements, caller, trace_id.as_deref(), turn.now);
         self.entries.extend(entries);
-        self.account = AccountRow { head, last_at: turn.now };
+        self.account = AccountRow { head, last_at: turn.now, ..self.account };
+        self.notes.extend(note.map(|note| (head.seq, note)));
         self.wrote = true;
     }
 
-    /// What must be written; `None` when nothing happened.
-    pub(super) fn close(mut self) -> Option<Written> {
-        if !self.wrote {
+    /// The account as it was read or last written.
+    pub(super) const fn account(&self) -> AccountRow {
+        self.account
+    }
+
+    /// Takes what must be written; `None` when nothing happened. The page goes on as if it were written.
+    pub(super) fn take_written(&mut self) -> Option<Written> {
+        if !std::mem::take(&mut self.wrote) {
             return None;
         }
-        let usages = self.changed.iter().filter_map(|attempt| self.usages.remove(attempt)).collect();
+        let mut usages = Vec::new();
+        for attempt in std::mem::take(&mut self.changed) {
+            let Some(usage) = self.usages.get(&attempt).cloned() else { continue };
+            let when = if self.known.insert(attempt) { Now } else { Before };
+            usages.push((usage, when));
+        }
+        let Changes { new_lots, changed_lots, movements: _ } = self.book.take_changes();
+        let new_lots = new_lots.into_iter().map(|lot| (lot, Now));
+        let lots = new_lots.chain(changed_lots.into_iter().map(|lot| (lot, Before))).collect();
+        let account = self.account;
+        self.account.revision = account.revision.saturating_add(1);
         Some(Written {
-            account: self.account,
-            lots: self.book.close(),
+            account,
+            is_new: std::mem::take(&mut self.is_new),
+            lots,
             usages,
-            failure_texts: self.failure_texts,
-            entries: self.entries,
+            failure_texts: std::mem::take(&mut self.failure_texts),
+            notes: std::mem::take(&mut self.notes),
+            entries: std::mem::take(&mut self.entries),
         })
+    }
+
+    /// Adds what was looked up: attempts with the lots that they took from.
+    pub(super) fn add(&mut self, usages: Vec<Usage>, lots: Vec<Lot>) {
+        for usage in usages {
+            self.known.insert(usage.attempt.clone());
+            self.usages.insert(usage.attempt.clone(), usage);
+        }
+        self.book.add(lots);
+    }
+
+    /// Forgets what the next operations are not likely to ask for: ended attempts, and lots with nothing to move.
+    pub(super) fn trim(&mut self) {
+        self.usages.retain(|_, usage| usage.stage == UsageStage::Held);
+        while self.usages.len() > MAX_KEPT_USAGES {
+            self.usages.pop_first();
+        }
+        let usages = &self.usages;
+        self.known.retain(|attempt| usages.contains_key(attempt));
+        self.book.forget_closed_lots();
+    }
+
+    /// How much memory the page takes, in lots and attempts.
+    pub(super) fn weight(&self) -> usize {
+        self.book.lots().len().saturating_add(self.usages.len()).saturating_add(1)
     }
 }

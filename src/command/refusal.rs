@@ -166,6 +166,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The store failed for many calls at once; it was reported once.
+    #[error("the store failed for a whole batch")]
+    Failed(StoreFailure),
     /// The lane has no place left; nothing was begun.
     #[error("more is asked than can be done now")]
     Overloaded,
@@ -184,7 +187,7 @@ impl store::Fault for Error {
     fn store_error(&self) -> Option<&store::Error> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Refused { .. } | Self::Broken(_) | Self::Overloaded => None,
+            Self::Refused { .. } | Self::Failed(_) | Self::Broken(_) | Self::Overloaded => None,
         }
     }
 }
@@ -259,7 +262,7 @@ impl StoreFailure {
     #[must_use]
     pub const fn of(error: &store::Error) -> Self {
         match error {
-            store::Error::TooSlow(_) | store::Error::RunAgain(_) => Self::Busy,
+            store::Error::TooSlow(_) | store::Error::RunAgain(_) | store::Error::Changed => Self::Busy,
             store::Error::Unreachable(_) => Self::Unavailable,
             store::Error::CommitInDoubt(_) | store::Error::TaskLost => Self::OutcomeUnknown,
             store::Error::Refused(_)

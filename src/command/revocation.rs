@@ -65,7 +65,7 @@ impl Mutation for RevokeCredits {
         session.record(changes).await?;
         let balance = session.at(balance);
         let note = OperatorNote { clause: Some(self.clause.clone()), reason: self.reason.clone() };
-        session.tx.insert_operator_note(session.account_id, balance.last_seq, &note).await?;
+        session.tx.insert_operator_notes(&[(session.account_id, balance.last_seq, &note)]).await?;
         Ok(RevocationAnswer { moved, credits, balance })
     }
 }

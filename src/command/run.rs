@@ -148,7 +148,7 @@ pub(super) fn to_store<A: Serialize>(
     let (refused, json) = match output {
         Ok(answered) => (false, serde_json::to_string(&answered.answer)),
         Err(Error::Refused { refusal, .. }) => (true, serde_json::to_string(refusal)),
-        Err(Error::Store(_) | Error::Broken(_) | Error::Overloaded) => {
+        Err(Error::Store(_) | Error::Failed(_) | Error::Broken(_) | Error::Overloaded) => {
             return Err(Error::Broken("a failure is not an answer"));
         }
     };

@@ -9,7 +9,7 @@ use crate::domain::ids::{AccountId, Attempt, LotId};
 use crate::domain::restriction::Standing;
 use crate::domain::usage::Usage;
 use crate::policy::Document;
-use crate::store::{AccountRow, Tx};
+use crate::store::{self, AccountRow, Tx, WriteSet, Written};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct Session<'a> {
     desk: &'a Desk,
     account: AccountRow,
     wrote: bool,
+    /// Rows were written since the account was.
+    is_ahead: bool,
 }
 
 impl<'a> Session<'a> {
@@ -35,7 +37,7 @@ impl<'a> Session<'a> {
         account: AccountRow,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { tx, account_id, context, now, desk, account, wrote: false }
+        Self { tx, account_id, context, now, desk, account, wrote: false, is_ahead: false }
     }
 
     /// The policy in force now.
@@ -56,6 +58,7 @@ impl<'a> Session<'a> {
     /// Says that rows are about to be written: from here on the command must not refuse.
     pub(super) fn writing(&mut self) -> &mut Tx {
         self.wrote = true;
+        self.is_ahead = true;
         self.tx
     }
 
@@ -74,7 +77,7 @@ impl<'a> Session<'a> {
             .map(|lot_id| (self.account_id, *lot_id))
             .collect();
         if !missing.is_empty() {
-            lots.extend(self.tx.list_lots_by_id(&missing).await?);
+            lots.extend(store::list_lots_by_id(self.tx, &missing).await?);
         }
         let lots = lots.into_iter().map(|(_, lot)| lot).collect();
         Ok(Book::open(lots, self.now, grace(self.policy())))
@@ -97,13 +100,12 @@ impl<'a> Session<'a> {
         let trace_id = self.context.trace_id.as_deref();
         let (entries, head) =
             chain(self.account_id, self.account.head, movements, &self.context.caller, trace_id, self.now);
-        let account_id = self.account_id;
-        let tx = self.writing();
-        tx.insert_lots(&owned(account_id, &new_lots)).await?;
-        tx.update_lots(&owned(account_id, &changed_lots)).await?;
-        tx.append_entries(&owned(account_id, &entries)).await?;
         self.account.head = head;
-        Ok(())
+        let account_id = self.account_id;
+        let mut lots = written(account_id, &new_lots, Written::Now);
+        lots.extend(written(account_id, &changed_lots, Written::Before));
+        let entries = entries.iter().map(|entry| (account_id, entry)).collect();
+        self.write(WriteSet { lots, entries, ..WriteSet::default() }).await
     }
 
     /// The usages of attempts, in the order of the attempts.
@@ -115,27 +117,43 @@ impl<'a> Session<'a> {
         Ok(attempts.iter().filter_map(|attempt| found.remove(attempt)).collect())
     }
 
-    /// Writes usages as they are now.
+    /// Writes known usages as they are now.
     pub(super) async fn keep_usages(&mut self, usages: &[Usage]) -> Result<(), Error> {
-        let usages = owned(self.account_id, usages);
-        let tx = self.writing();
-        tx.upsert_usages(&usages).await?;
-        Ok(tx.upsert_allocations(&usages).await?)
+        self.write(WriteSet {
+            usages: written(self.account_id, usages, Written::Before),
+            ..WriteSet::default()
+        })
+        .await
     }
 
     /// Moves the account on, if anything was written, and says whether it was.
     pub(super) async fn finish(mut self) -> Result<bool, Error> {
-        if self.wrote {
-            self.account.last_at = self.now;
-            self.tx.update_accounts(&[(self.account_id, self.account)]).await?;
+        if self.is_ahead {
+            self.write(WriteSet::default()).await?;
         }
         Ok(self.wrote)
+    }
+
+    /// Writes records of the account, and the account itself as it is now.
+    async fn write(&mut self, set: WriteSet<'_>) -> Result<(), Error> {
+        self.account.last_at = self.now;
+        let set = WriteSet { accounts: vec![(self.account_id, self.account, true)], ..set };
+        if !store::write(self.writing(), &set).await? {
+            return Err(Error::Broken("a locked account was changed by somebody else"));
+        }
+        self.account.revision = self.account.revision.saturating_add(1);
+        self.is_ahead = false;
+        Ok(())
     }
 }
 
 /// Things with the account that they belong to, as the store writes them.
-fn owned<'a, T>(account_id: &'a AccountId, things: &'a [T]) -> Vec<(&'a AccountId, &'a T)> {
-    things.iter().map(|thing| (account_id, thing)).collect()
+fn written<'a, T>(
+    account_id: &'a AccountId,
+    things: &'a [T],
+    when: Written,
+) -> Vec<(&'a AccountId, &'a T, Written)> {
+    things.iter().map(|thing| (account_id, thing, when)).collect()
 }
 
 /// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.

@@ -17,7 +17,7 @@ use super::lot::{Bucket, Lot, NewLot};
 use super::usage::UsageStage;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 pub use attempts::{HoldOrder, NotRestorable, Report, RestoreOutcome};
 pub use disputes::Loss;
@@ -88,8 +88,12 @@ pub struct Changes {
 #[derive(Debug)]
 pub struct Book {
     lots: Vec<Lot>,
+    /// Where each lot is in `lots`: an attempt may have taken from very many.
+    places: HashMap<LotId, usize>,
     created: BTreeSet<LotId>,
     touched: BTreeSet<LotId>,
+    /// A lot lives longer than it did, so that its place in the burn order may be another.
+    is_reordered: bool,
     movements: Vec<Movement>,
     now: DateTime<Utc>,
     grace: TimeDelta,
@@ -101,13 +105,27 @@ impl Book {
     #[must_use]
     pub fn open(mut lots: Vec<Lot>, now: DateTime<Utc>, grace: TimeDelta) -> Self {
         lots.sort_by(Lot::burn_order);
-        Self { lots, created: BTreeSet::new(), touched: BTreeSet::new(), movements: Vec::new(), now, grace }
+        let places = places(&lots);
+        let (created, touched, movements) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Self { lots, places, created, touched, is_reordered: false, movements, now, grace }
     }
 
     /// The lots in burn order.
     #[must_use]
     pub fn lots(&self) -> &[Lot] {
         &self.lots
+    }
+
+    /// One lot.
+    #[must_use]
+    pub fn lot(&self, lot_id: LotId) -> Option<&Lot> {
+        self.places.get(&lot_id).and_then(|place| self.lots.get(*place))
+    }
+
+    /// How many lots still have credits to move.
+    #[must_use]
+    pub fn open_lots(&self) -> usize {
+        self.lots.iter().filter(|lot| lot.is_open()).count()
     }
 
     /// What the account has now.
@@ -138,7 +156,7 @@ impl Book {
         lot.disputed = disputed;
         let lot_id = lot.lot_id;
         self.lots.push(lot);
-        self.lots.sort_by(Lot::burn_order);
+        self.reorder();
         self.created.insert(lot_id);
         self.shift(lot_id, Bucket::Granted, Bucket::Available, credits, cause)?;
         if disputed {
@@ -147,9 +165,27 @@ impl Book {
         Ok(())
     }
 
-    /// Turns to the next operation's instant.
-    pub fn turn_to(&mut self, now: DateTime<Utc>) {
+    /// Turns to the next operation, at its instant and with the grace in force then.
+    pub fn turn_to(&mut self, now: DateTime<Utc>, grace: TimeDelta) {
         self.now = now;
+        self.grace = grace;
+        if self.is_reordered {
+            self.reorder();
+        }
+    }
+
+    /// Adds lots that an operation needs and that were not loaded with the others.
+    pub fn add(&mut self, lots: Vec<Lot>) {
+        if !lots.is_empty() {
+            self.lots.extend(lots.into_iter().filter(|lot| !self.places.contains_key(&lot.lot_id)));
+            self.reorder();
+        }
+    }
+
+    fn reorder(&mut self) {
+        self.lots.sort_by(Lot::burn_order);
+        self.places = places(&self.lots);
+        self.is_reordered = false;
     }
 
     /// The movements written down since they were last taken.
@@ -165,17 +201,29 @@ impl Book {
 
     /// Closes the book and hands out what must be written.
     #[must_use]
-    pub fn close(self) -> Changes {
-        let Self { lots, created, touched, movements, .. } = self;
-        let (new_lots, old_lots): (Vec<_>, Vec<_>) =
-            lots.into_iter().partition(|lot| created.contains(&lot.lot_id));
-        let changed_lots = old_lots.into_iter().filter(|lot| touched.contains(&lot.lot_id)).collect();
-        Changes { new_lots, changed_lots, movements }
+    pub fn close(mut self) -> Changes {
+        self.take_changes()
+    }
+
+    /// Hands out what must be written, and goes on as if it were.
+    #[must_use]
+    pub fn take_changes(&mut self) -> Changes {
+        let (created, touched) = (std::mem::take(&mut self.created), std::mem::take(&mut self.touched));
+        let changed = self.lots.iter().filter(|lot| touched.contains(&lot.lot_id)).cloned();
+        let (new_lots, changed_lots) = changed.partition(|lot| created.contains(&lot.lot_id));
+        Changes { new_lots, changed_lots, movements: self.take_movements() }
+    }
+
+    /// Forgets the lots in which nothing can move by itself any more.
+    pub fn forget_closed_lots(&mut self) {
+        self.lots.retain(Lot::is_open);
+        self.reorder();
     }
 
     fn lot_mut(&mut self, lot_id: LotId) -> Result<&mut Lot, BookError> {
         self.touched.insert(lot_id);
-        self.lots.iter_mut().find(|lot| lot.lot_id == lot_id).ok_or(BookError::UnknownLot(lot_id))
+        let place = self.places.get(&lot_id).copied();
+        place.and_then(|place| self.lots.get_mut(place)).ok_or(BookError::UnknownLot(lot_id))
     }
 
     /// The one door: moves credits within a lot and writes the movement down. Nothing moves for zero.
@@ -232,6 +280,11 @@ impl Book {
         let leftover = lot.available;
         self.shift(lot_id, Bucket::Available, Bucket::Expired, leftover, &EntryCause::Expiry)?;
         self.lot_mut(lot_id)?.expires_at = now.checked_add_signed(grace);
+        self.is_reordered = true;
         Ok(())
     }
+}
+
+fn places(lots: &[Lot]) -> HashMap<LotId, usize> {
+    lots.iter().enumerate().map(|(place, lot)| (lot.lot_id, place)).collect()
 }

@@ -150,6 +150,12 @@ impl Lot {
         }
     }
 
+    /// Whether any of its credits can still move by themselves.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        [self.available, self.held, self.frozen].iter().any(|credits| !credits.is_zero())
+    }
+
     /// Whether its available credits have run out at `now`: the instant itself is too late.
     #[must_use]
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {

@@ -75,7 +75,7 @@ impl CreditService for Api {
         request: Request<v1::GrantCreditsRequest>,
     ) -> Result<Response<v1::GrantCreditsResponse>, Status> {
         let method = "makegood.v1.CreditService/GrantCredits";
-        self.mutate(method, request, decode::grant_credits, encode::grant_credits).await
+        self.hot(method, request, decode::grant_credits, encode::grant_credits).await
     }
 
     async fn revoke_credits(

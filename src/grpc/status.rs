@@ -1,7 +1,7 @@
 //! From errors to statuses: each with a reason for programs, none with a driver's words.
 
 use super::REPLAYED_KEY;
-use crate::command::{Error, Reason, Refusal};
+use crate::command::{Error, Reason, Refusal, StoreFailure};
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
@@ -86,7 +86,6 @@ pub(super) fn deadline_exceeded() -> Status {
 
 /// What a caller is told of an error.
 pub(super) fn from(error: Error) -> Status {
-    use crate::command::StoreFailure;
     match error {
         Error::Refused { refusal, replayed } => refused(refusal, replayed),
         Error::Overloaded => {
@@ -103,21 +102,26 @@ pub(super) fn from(error: Error) -> Status {
         Error::Store(error) => {
             let failure = StoreFailure::of(&error);
             tracing::error!(error = &error as &dyn std::error::Error, ?failure, "the store failed");
-            match failure {
-                StoreFailure::Busy => busy(),
-                StoreFailure::Unavailable => {
-                    let mut details = info("UNAVAILABLE", &[]);
-                    details.set_retry_info(Some(RETRY_AFTER));
-                    let message = "the service cannot reach its records; nothing was changed";
-                    Status::with_error_details(Code::Unavailable, message, details)
-                }
-                StoreFailure::OutcomeUnknown => {
-                    let message = "the answer of the commit was lost; send the same `request_id` again";
-                    Status::with_error_details(Code::Unknown, message, info("OUTCOME_UNKNOWN", &[]))
-                }
-                StoreFailure::Internal => internal(),
-            }
+            failed(failure)
         }
+        Error::Failed(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: StoreFailure) -> Status {
+    match failure {
+        StoreFailure::Busy => busy(),
+        StoreFailure::Unavailable => {
+            let mut details = info("UNAVAILABLE", &[]);
+            details.set_retry_info(Some(RETRY_AFTER));
+            let message = "the service cannot reach its records; nothing was changed";
+            Status::with_error_details(Code::Unavailable, message, details)
+        }
+        StoreFailure::OutcomeUnknown => {
+            let message = "the answer of the commit was lost; send the same `request_id` again";
+            Status::with_error_details(Code::Unknown, message, info("OUTCOME_UNKNOWN", &[]))
+        }
+        StoreFailure::Internal => internal(),
     }
 }
 

@@ -164,13 +164,16 @@ fn usual_folders() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::{Error, find};
-    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
+    /// Written by a process of its own: a program that this one had open for writing could not be run while another
+    /// test's child still has the file from its fork.
     fn fake(dir: &Path, program: &str, version: &str) {
+        let script = format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n");
+        let write = r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#;
         let path = dir.join(program);
-        std::fs::write(&path, format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let written = std::process::Command::new("sh").arg("-c").arg(write).arg(&path).arg(script).status();
+        assert!(written.unwrap().success());
     }
 
     #[tokio::test]

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 /// An account's row.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountRow {
+    /// How often the account was changed. What was read with one revision is true while that revision stands.
+    pub revision: i64,
     /// The end of its chain of entries.
     pub head: ChainHead,
     /// The instant of its latest change: time never runs backwards in an account.
@@ -17,6 +19,7 @@ pub struct AccountRow {
 
 #[expect(clippy::struct_field_names, reason = "the columns' names")]
 struct Row {
+    revision: i64,
     last_seq: i64,
     last_hash: Vec<u8>,
     last_at: DateTime<Utc>,
@@ -26,7 +29,8 @@ impl Row {
     fn account(self, account_id: &AccountId) -> Result<AccountRow, Error> {
         let place = Place { table: "account", key: account_id };
         let hash = place.hash("last_hash", self.last_hash)?;
-        Ok(AccountRow { head: ChainHead { seq: self.last_seq, hash }, last_at: self.last_at })
+        let head = ChainHead { seq: self.last_seq, hash };
+        Ok(AccountRow { revision: self.revision, head, last_at: self.last_at })
     }
 }
 
@@ -57,7 +61,7 @@ impl Tx {
     pub async fn find_account(&mut self, account_id: &AccountId) -> Result<Option<AccountRow>, Error> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT last_seq, last_hash, last_at FROM account WHERE account_id = $1",
+            "SELECT revision, last_seq, last_hash, last_at FROM account WHERE account_id = $1",
             account_id.as_str(),
         )
         .fetch_optional(self.connection())
@@ -72,11 +76,26 @@ impl Tx {
     pub async fn lock_account(&mut self, account_id: &AccountId) -> Result<Option<AccountRow>, Error> {
         let row = sqlx::query_as!(
             Row,
-            "SELECT last_seq, last_hash, last_at FROM account WHERE account_id = $1 FOR NO KEY UPDATE",
+            "SELECT revision, last_seq, last_hash, last_at FROM account WHERE account_id = $1 FOR NO KEY UPDATE",
             account_id.as_str(),
         )
         .fetch_optional(self.connection())
         .await?;
         row.map(|row| row.account(account_id)).transpose()
+    }
+
+    /// Locks accounts, those that exist, in ascending order until the transaction ends.
+    ///
+    /// # Errors
+    /// [`Error::TooSlow`] when another transaction keeps one locked; a failure of the database.
+    pub async fn lock_accounts(&mut self, account_ids: &[&AccountId]) -> Result<(), Error> {
+        let account_ids: Vec<String> = account_ids.iter().map(|id| id.as_str().to_owned()).collect();
+        sqlx::query!(
+            "SELECT account_id FROM account WHERE account_id = ANY($1) ORDER BY account_id FOR NO KEY UPDATE",
+            &account_ids,
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(())
     }
 }

@@ -169,6 +169,10 @@ fn options(url: &str, limits: Limits, role: Role) -> Result<PgConnectOptions, Er
             ("role", role.name().to_owned()),
             ("lock_timeout", millis(limits.lock_timeout)),
             ("statement_timeout", millis(limits.statement_timeout)),
+            // Statements find rows by their keys, however many are asked for: planning each anew for its arguments
+            // costs several times what running it does.
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("jit", "off".to_owned()),
             ("idle_in_transaction_session_timeout", millis(limits.statement_timeout.saturating_mul(2))),
             // The roll-back after a release warns when there is nothing to roll back, which is nearly always.
             ("client_min_messages", "error".to_owned()),

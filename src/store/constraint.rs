@@ -21,6 +21,7 @@ pub enum Meaning {
 pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("account_hash_is_sha256", Meaning::Sums),
     ("account_key", Meaning::Exists),
+    ("account_revision_not_negative", Meaning::Sums),
     ("account_seq_not_negative", Meaning::Sums),
     ("allocation_key", Meaning::Exists),
     ("allocation_lot", Meaning::Dangling),

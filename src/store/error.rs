@@ -14,6 +14,9 @@ pub enum Error {
     /// The transaction lost a race that the database resolves by repeating it. Nothing was written.
     #[error("the transaction must run again")]
     RunAgain(#[source] sqlx::Error),
+    /// Somebody else changed an account between its reading and its writing. Nothing was written.
+    #[error("an account was changed by somebody else meanwhile")]
+    Changed,
     /// No connection could be had, or it broke before the commit. Nothing was written.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),

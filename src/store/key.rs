@@ -7,7 +7,7 @@ use crate::domain::names::names;
 use chrono::{DateTime, Utc};
 
 /// Names one call: the same caller, method and request id on the same account is the same call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key<'a> {
     /// The account.
     pub account_id: &'a AccountId,

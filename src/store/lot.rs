@@ -1,5 +1,6 @@
-//! Lots: loaded open ones first, written many at once.
+//! Lots, read.
 
+use super::connected::Connected;
 use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, LotId, PurchaseId};
@@ -73,6 +74,25 @@ macro_rules! list_lots {
     };
 }
 
+/// Lots by their ids.
+///
+/// # Errors
+/// A failure of the database.
+pub async fn list_lots_by_id(
+    at: &mut impl Connected,
+    lots: &[(&AccountId, LotId)],
+) -> Result<Vec<(AccountId, Lot)>, Error> {
+    let account_ids: Vec<String> = lots.iter().map(|(id, _)| id.as_str().to_owned()).collect();
+    let lot_ids: Vec<Uuid> = lots.iter().map(|(_, lot_id)| lot_id.0).collect();
+    list_lots!(
+        at,
+        "JOIN unnest($1::text[], $2::uuid[]) AS asked (account_id, lot_id)
+            ON lot.account_id = asked.account_id AND lot.lot_id = asked.lot_id",
+        &account_ids,
+        &lot_ids
+    )
+}
+
 impl Tx {
     /// The lots of these accounts that still have credits to move.
     ///
@@ -83,26 +103,7 @@ impl Tx {
         account_ids: &[&AccountId],
     ) -> Result<Vec<(AccountId, Lot)>, Error> {
         let account_ids: Vec<String> = account_ids.iter().map(|id| id.as_str().to_owned()).collect();
-        list_lots!(self, "WHERE account_id = ANY($1) AND available + held + frozen > 0", &account_ids)
-    }
-
-    /// Lots by their ids.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn list_lots_by_id(
-        &mut self,
-        lots: &[(&AccountId, LotId)],
-    ) -> Result<Vec<(AccountId, Lot)>, Error> {
-        let account_ids: Vec<String> = lots.iter().map(|(id, _)| id.as_str().to_owned()).collect();
-        let lot_ids: Vec<Uuid> = lots.iter().map(|(_, lot_id)| lot_id.0).collect();
-        list_lots!(
-            self,
-            "JOIN unnest($1::text[], $2::uuid[]) AS asked (account_id, lot_id)
-                ON lot.account_id = asked.account_id AND lot.lot_id = asked.lot_id",
-            &account_ids,
-            &lot_ids
-        )
+        list_lots!(self, "WHERE account_id = ANY($1) AND is_open", &account_ids)
     }
 
     /// Every lot of one purchase.
@@ -116,101 +117,4 @@ impl Tx {
     ) -> Result<Vec<(AccountId, Lot)>, Error> {
         list_lots!(self, "WHERE account_id = $1 AND purchase_id = $2", account_id.as_str(), purchase_id.0)
     }
-
-    /// Writes new lots.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn insert_lots(&mut self, lots: &[(&AccountId, &Lot)]) -> Result<(), Error> {
-        if lots.is_empty() {
-            return Ok(());
-        }
-        let column = |of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).collect::<Vec<i64>>();
-        let purchase_ids: Vec<Option<Uuid>> =
-            lots.iter().map(|(_, lot)| lot.purchase_id.map(|id| id.0)).collect();
-        let order_ids: Vec<Option<String>> =
-            lots.iter().map(|(_, lot)| lot.order_id.as_ref().map(ToString::to_string)).collect();
-        let priorities: Vec<i32> = lots.iter().map(|(_, lot)| lot.priority).collect();
-        let granted_at: Vec<DateTime<Utc>> = lots.iter().map(|(_, lot)| lot.granted_at).collect();
-        sqlx::query!(
-            "INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at,
-                granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
-             SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[],
-                $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-                $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::boolean[])",
-            &accounts(lots),
-            &ids(lots),
-            &lots.iter().map(|(_, lot)| lot.source.name().to_owned()).collect::<Vec<_>>(),
-            &purchase_ids as &[Option<Uuid>],
-            &order_ids as &[Option<String>],
-            &priorities,
-            &granted_at,
-            &expiries(lots) as &[Option<DateTime<Utc>>],
-            &column(|lot| lot.granted.get()),
-            &column(|lot| lot.available.get()),
-            &column(|lot| lot.held.get()),
-            &column(|lot| lot.frozen.get()),
-            &column(|lot| lot.consumed.get()),
-            &column(|lot| lot.expired.get()),
-            &column(|lot| lot.revoked.get()),
-            &column(|lot| lot.refunded.get()),
-            &column(|lot| lot.owed.get()),
-            &disputed(lots),
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-
-    /// Writes changed lots back.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when a bucket would lie; a failure of the database.
-    pub async fn update_lots(&mut self, lots: &[(&AccountId, &Lot)]) -> Result<(), Error> {
-        if lots.is_empty() {
-            return Ok(());
-        }
-        let column = |of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).collect::<Vec<i64>>();
-        sqlx::query!(
-            "UPDATE lot SET expires_at = new.expires_at, available = new.available, held = new.held,
-                frozen = new.frozen, consumed = new.consumed, expired = new.expired, revoked = new.revoked,
-                refunded = new.refunded, owed = new.owed, disputed = new.disputed
-             FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
-                    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
-                AS new (account_id, lot_id, expires_at, available, held, frozen, consumed, expired, revoked,
-                    refunded, owed, disputed)
-             WHERE lot.account_id = new.account_id AND lot.lot_id = new.lot_id",
-            &accounts(lots),
-            &ids(lots),
-            &expiries(lots) as &[Option<DateTime<Utc>>],
-            &column(|lot| lot.available.get()),
-            &column(|lot| lot.held.get()),
-            &column(|lot| lot.frozen.get()),
-            &column(|lot| lot.consumed.get()),
-            &column(|lot| lot.expired.get()),
-            &column(|lot| lot.revoked.get()),
-            &column(|lot| lot.refunded.get()),
-            &column(|lot| lot.owed.get()),
-            &disputed(lots),
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-}
-
-fn accounts(lots: &[(&AccountId, &Lot)]) -> Vec<String> {
-    lots.iter().map(|(account_id, _)| account_id.as_str().to_owned()).collect()
-}
-
-fn ids(lots: &[(&AccountId, &Lot)]) -> Vec<Uuid> {
-    lots.iter().map(|(_, lot)| lot.lot_id.0).collect()
-}
-
-fn expiries(lots: &[(&AccountId, &Lot)]) -> Vec<Option<DateTime<Utc>>> {
-    lots.iter().map(|(_, lot)| lot.expires_at).collect()
-}
-
-fn disputed(lots: &[(&AccountId, &Lot)]) -> Vec<bool> {
-    lots.iter().map(|(_, lot)| lot.disputed).collect()
 }

@@ -27,7 +27,7 @@ impl Tx {
                  ORDER BY hold_expires_at LIMIT $3)
                 UNION ALL
                 (SELECT account_id, expires_at AS due_at FROM lot
-                 WHERE available > 0 AND expires_at IS NOT NULL AND expires_at <= $1 AND account_id <> ALL($2)
+                 WHERE is_spendable AND expires_at IS NOT NULL AND expires_at <= $1 AND account_id <> ALL($2)
                     AND NOT EXISTS (
                         SELECT FROM restriction
                         WHERE restriction.account_id = lot.account_id AND kind = 'suspended' AND lifted_at IS NULL)

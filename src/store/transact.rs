@@ -92,7 +92,12 @@ impl Store {
             // look, and the next run finds it.
             let again = matches!(
                 error.store_error(),
-                Some(Error::RunAgain(_) | Error::CommitInDoubt(_) | Error::Refused(Meaning::Exists))
+                Some(
+                    Error::RunAgain(_)
+                        | Error::CommitInDoubt(_)
+                        | Error::Refused(Meaning::Exists)
+                        | Error::Changed
+                )
             );
             if !again || run == MAX_RUNS {
                 return Err(error);
@@ -119,7 +124,7 @@ impl Store {
 }
 
 /// A commit that the database refused did not happen; one whose answer was lost is in doubt.
-fn in_doubt(error: sqlx::Error) -> Error {
+pub(super) fn in_doubt(error: sqlx::Error) -> Error {
     match Error::from(error) {
         Error::Unreachable(error) => Error::CommitInDoubt(error),
         other => other,

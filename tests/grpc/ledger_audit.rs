@@ -180,12 +180,12 @@ const PROMISES: [(&str, &str); 5] = [
         "lost disputes explain what the bank returned, and open ones what is marked as disputed",
         "SELECT purchase_id FROM purchase LEFT JOIN LATERAL (
              SELECT coalesce(sum(amount_minor) FILTER (WHERE stage = 'lost'), 0) AS returned,
-                 count(*) FILTER (WHERE stage = 'open') > 0 AS is_open
+                 count(*) FILTER (WHERE stage = 'open') > 0 AS undecided
              FROM chargeback WHERE chargeback.account_id = purchase.account_id
                  AND chargeback.purchase_id = purchase.purchase_id
          ) AS bank ON true
          WHERE returned_minor <> returned OR EXISTS (
              SELECT FROM lot WHERE lot.account_id = purchase.account_id AND lot.purchase_id = purchase.purchase_id
-                 AND (disputed <> is_open OR (frozen > 0 AND NOT is_open)))",
+                 AND (disputed <> undecided OR (frozen > 0 AND NOT undecided)))",
     ),
 ];

@@ -1,0 +1,62 @@
+//! Where a statement runs: in a transaction, or by itself on a line of its own.
+
+use super::{Error, Store, Tx};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+
+/// What gives the connection. It is sealed, so that no other room runs a statement of its own.
+pub(super) mod sealed {
+    use sqlx::PgConnection;
+
+    pub trait Connection {
+        /// Whether each statement commits by itself.
+        const COMMITS: bool;
+
+        fn connection(&mut self) -> &mut PgConnection;
+    }
+}
+
+/// Something that statements can be run on.
+pub trait Connected: sealed::Connection + Send {}
+
+impl<C: sealed::Connection + Send> Connected for C {}
+
+impl sealed::Connection for Tx {
+    const COMMITS: bool = false;
+
+    fn connection(&mut self) -> &mut PgConnection {
+        Self::connection(self)
+    }
+}
+
+/// A connection outside the pool, for somebody who keeps it: each statement on it commits by itself, and none is
+/// spent on taking it or giving it back.
+#[derive(Debug)]
+pub struct Line {
+    connection: PgConnection,
+}
+
+impl sealed::Connection for Line {
+    const COMMITS: bool = true;
+
+    fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+/// Plans of a line find every row by its key, from the first one on: a plan made while a table was empty would read
+/// it whole until somebody counts its rows again.
+const PLANS: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
+impl Store {
+    /// Opens a line with the pool's own settings.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when the database does not answer.
+    pub async fn open_line(&self) -> Result<Line, Error> {
+        let options = self.pool().connect_options();
+        let connection = PgConnection::connect_with(&options.as_ref().clone().options(PLANS)).await?;
+        Ok(Line { connection })
+    }
+}

@@ -1,0 +1,83 @@
+-- Everything that changes an account's records, in one statement: it is carried out whole while the accounts are as
+-- they were read, and not at all when one of them is not. Accounts are locked first, in ascending order.
+WITH locked AS MATERIALIZED (
+    SELECT account.account_id
+    FROM account JOIN unnest($1::text[], $2::bigint[]) AS seen (account_id, revision) USING (account_id, revision)
+    ORDER BY account.account_id
+    FOR NO KEY UPDATE OF account
+), unchanged AS MATERIALIZED (
+    SELECT count(*) = cardinality($1::text[]) AS holds FROM locked
+), accounts AS (
+    UPDATE account SET revision = account.revision + 1, last_seq = now.last_seq, last_hash = now.last_hash,
+        last_at = now.last_at
+    FROM unnest($1::text[], $3::boolean[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+        AS now (account_id, moves, last_seq, last_hash, last_at)
+    WHERE now.moves AND account.account_id = now.account_id AND (SELECT holds FROM unchanged)
+), lot_rows AS MATERIALIZED (
+    SELECT * FROM unnest($7::boolean[], $8::text[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
+        $13::integer[], $14::timestamptz[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[],
+        $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::boolean[])
+        AS lot_row (is_new, account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at,
+            granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+    WHERE (SELECT holds FROM unchanged)
+), new_lots AS (
+    INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted,
+        available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+    SELECT account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted, available,
+        held, frozen, consumed, expired, revoked, refunded, owed, disputed
+    FROM lot_rows WHERE is_new
+), lots AS (
+    UPDATE lot SET expires_at = now.expires_at, available = now.available, held = now.held, frozen = now.frozen,
+        consumed = now.consumed, expired = now.expired, revoked = now.revoked, refunded = now.refunded,
+        owed = now.owed, disputed = now.disputed
+    FROM lot_rows AS now
+    WHERE NOT now.is_new AND lot.account_id = now.account_id AND lot.lot_id = now.lot_id
+), usage_rows AS MATERIALIZED (
+    SELECT * FROM unnest($26::boolean[], $27::text[], $28::text[], $29::integer[], $30::text[], $31::bigint[],
+        $32::integer[], $33::integer[], $34::timestamptz[], $35::timestamptz[], $36::timestamptz[], $37::text[],
+        $38::text[], $39::text[], $40::timestamptz[], $41::timestamptz[], $42::text[])
+        AS usage_row (is_new, account_id, job_id, attempt, stage, cost, outputs, delivered_outputs, held_at,
+            hold_expires_at, ended_at, trace_id, cause, fault, failed_at, reported_at, failure_trace_id)
+    WHERE (SELECT holds FROM unchanged)
+), new_usages AS (
+    INSERT INTO usage (account_id, job_id, attempt, stage, cost, outputs, delivered_outputs, held_at,
+        hold_expires_at, ended_at, trace_id, cause, fault, failed_at, reported_at, failure_trace_id)
+    SELECT account_id, job_id, attempt, stage, cost, outputs, delivered_outputs, held_at, hold_expires_at, ended_at,
+        trace_id, cause, fault, failed_at, reported_at, failure_trace_id
+    FROM usage_rows WHERE is_new
+), usages AS (
+    UPDATE usage SET stage = now.stage, delivered_outputs = now.delivered_outputs, ended_at = now.ended_at,
+        cause = now.cause, fault = now.fault, failed_at = now.failed_at, reported_at = now.reported_at,
+        failure_trace_id = now.failure_trace_id
+    FROM usage_rows AS now
+    WHERE NOT now.is_new AND usage.account_id = now.account_id AND usage.job_id = now.job_id
+        AND usage.attempt = now.attempt
+), allocation_rows AS MATERIALIZED (
+    SELECT * FROM unnest($43::boolean[], $44::text[], $45::text[], $46::integer[], $47::integer[], $48::uuid[],
+        $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[])
+        AS allocation_row (is_new, account_id, job_id, attempt, position, lot_id, taken, captured, released,
+            restored)
+    WHERE (SELECT holds FROM unchanged)
+), new_allocations AS (
+    INSERT INTO allocation (account_id, job_id, attempt, position, lot_id, taken, captured, released, restored)
+    SELECT account_id, job_id, attempt, position, lot_id, taken, captured, released, restored
+    FROM allocation_rows WHERE is_new
+), allocations AS (
+    UPDATE allocation SET captured = now.captured, released = now.released, restored = now.restored
+    FROM allocation_rows AS now
+    WHERE NOT now.is_new AND allocation.account_id = now.account_id AND allocation.job_id = now.job_id
+        AND allocation.attempt = now.attempt AND allocation.position = now.position
+), entries AS (
+    INSERT INTO entry (account_id, seq, lot_id, from_bucket, to_bucket, credits, cause_kind, cause_id, actor,
+        trace_id, at, prev_hash, hash)
+    SELECT * FROM unnest($53::text[], $54::bigint[], $55::uuid[], $56::text[], $57::text[], $58::bigint[],
+        $59::text[], $60::text[], $61::text[], $62::text[], $63::timestamptz[], $64::bytea[], $65::bytea[])
+    WHERE (SELECT holds FROM unchanged)
+), answers AS (
+    INSERT INTO idempotency_key
+        (account_id, caller, method, request_id, fingerprint, refused, answer, created_at)
+    SELECT * FROM unnest($66::text[], $67::text[], $68::text[], $69::uuid[], $70::text[], $71::boolean[],
+        $72::text[], $73::timestamptz[])
+    WHERE (SELECT holds FROM unchanged)
+)
+SELECT holds AS "holds!" FROM unchanged
