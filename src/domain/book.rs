@@ -232,6 +232,8 @@ impl Book {
         let leftover = lot.available;
         self.shift(lot_id, Bucket::Available, Bucket::Expired, leftover, &EntryCause::Expiry)?;
         self.lot_mut(lot_id)?.expires_at = now.checked_add_signed(grace);
+        // The next operation on this book burns by the new expiry.
+        self.lots.sort_by(Lot::burn_order);
         Ok(())
     }
 }
