@@ -1,8 +1,8 @@
 //! Where a statement runs: in a transaction, or by itself on a line of its own.
 
 use super::{Error, Store, Tx};
-use sqlx::postgres::PgConnection;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
 /// What gives the connection. It is sealed, so that no other room runs a statement of its own.
 pub(super) mod sealed {
