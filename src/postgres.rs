@@ -214,6 +214,12 @@ impl Cluster {
         self.place.root()
     }
 
+    /// The server's log of this run; each line names its database.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.place.log()
+    }
+
     /// The server's version, as `15.4`.
     #[must_use]
     pub fn version(&self) -> &str {
@@ -267,6 +273,7 @@ fn settings(run: &RunDir, durable: bool) -> Vec<OsString> {
     let mut settings: Vec<OsString> = vec![socket];
     settings.extend(["listen_addresses=", "port=5432", "unix_socket_permissions=0700"].map(OsString::from));
     settings.extend(["max_connections=300", "log_timezone=UTC", "timezone=UTC"].map(OsString::from));
+    settings.push(OsString::from("log_line_prefix=%m [%p] %d "));
     if !durable {
         settings.extend(["fsync=off", "full_page_writes=off", "autovacuum=off"].map(OsString::from));
     }

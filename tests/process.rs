@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 /// A running `makegood`.
@@ -18,6 +18,7 @@ struct Process {
     output: BufReader<ChildStdout>,
     greeting: String,
     endpoint: String,
+    data_dir: PathBuf,
 }
 
 impl Process {
@@ -31,17 +32,19 @@ impl Process {
         let address =
             greeting.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
         let endpoint = format!("http://{address}");
-        Self { child, output, greeting, endpoint }
+        Self { child, output, greeting, endpoint, data_dir: data_dir.to_owned() }
     }
 
     fn signal(&self, signal: Signal) {
         signal::kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Waits for its end; gives its status and its last words.
+    /// Waits for its end; gives its status and its last words. Its transactions never waited for each other.
     fn end(mut self) -> (ExitStatus, String) {
         let mut last_words = String::new();
         self.output.read_to_string(&mut last_words).unwrap();
+        let log = fs::read_to_string(self.data_dir.join("postgres.log")).unwrap();
+        assert!(!log.contains("deadlock detected"), "{log}");
         (self.child.wait().unwrap(), last_words)
     }
 

@@ -23,11 +23,9 @@ const MAX_BATCH: usize = 256;
 /// Most operations that wait in one lane; more are refused at once, so that nobody waits past a deadline.
 pub(super) const MAX_QUEUED: usize = 1_024;
 
-/// Lanes of one server. More lanes mean more commits side by side, and smaller batches.
-#[expect(clippy::disallowed_methods, reason = "x")]
-fn lanes() -> usize {
-    std::env::var("MG_LANES").ok().and_then(|v| v.parse().ok()).unwrap_or(2)
-}
+/// Lanes of one server. More lanes mean more commits side by side, and smaller batches: of one to four, two did most on
+/// two cores.
+const LANES: usize = 2;
 
 /// The way into the lanes. The tasks end when every clone is gone.
 #[derive(Debug, Clone)]
@@ -44,7 +42,7 @@ impl Lanes {
             tokio::spawn(lane.run(receiver));
             sender
         };
-        Self { queues: (0..lanes()).map(open).collect() }
+        Self { queues: (0..LANES).map(open).collect() }
     }
 
     fn of(&self, account_id: &AccountId) -> Option<&mpsc::Sender<Box<dyn Job>>> {

@@ -155,15 +155,15 @@ impl Work for SweepAccount {
 async fn settle(session: &mut Session<'_>) -> Result<Done, Error> {
     let (account_id, now) = (session.account_id, session.now);
     let attempts = session.tx.list_overdue_attempts(account_id, now, HOLDS_PER_TRANSACTION).await?;
-    let attempts: Vec<_> = attempts.iter().map(|attempt| (account_id, attempt)).collect();
-    let usages = session.tx.list_usages(&attempts).await?;
-    let allocations = usages.iter().flat_map(|(_, usage)| &usage.allocations);
+    // In the order of their ends: what a lost dispute is owed is paid by whoever comes back first.
+    let usages = session.list_usages(&attempts).await?;
+    let allocations = usages.iter().flat_map(|usage| &usage.allocations);
     let lot_ids: Vec<LotId> = allocations.map(|allocation| allocation.lot_id).collect();
     let is_suspended = session.standing().await?.has(RestrictionKind::Suspended);
     let mut book = session.book(&lot_ids).await?;
     // Holds first: credits that come back to a lot that ran out have a grace, what else lay there has none.
     let mut ended = Vec::new();
-    for (_, mut usage) in usages {
+    for mut usage in usages {
         if book.expire_hold(&mut usage)? {
             ended.push(usage);
         }

@@ -92,8 +92,6 @@ pub struct Book {
     places: HashMap<LotId, usize>,
     created: BTreeSet<LotId>,
     touched: BTreeSet<LotId>,
-    /// A lot lives longer than it did, so that its place in the burn order may be another.
-    is_reordered: bool,
     movements: Vec<Movement>,
     now: DateTime<Utc>,
     grace: TimeDelta,
@@ -107,7 +105,7 @@ impl Book {
         lots.sort_by(Lot::burn_order);
         let places = places(&lots);
         let (created, touched, movements) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        Self { lots, places, created, touched, is_reordered: false, movements, now, grace }
+        Self { lots, places, created, touched, movements, now, grace }
     }
 
     /// The lots in burn order.
@@ -169,9 +167,6 @@ impl Book {
     pub fn turn_to(&mut self, now: DateTime<Utc>, grace: TimeDelta) {
         self.now = now;
         self.grace = grace;
-        if self.is_reordered {
-            self.reorder();
-        }
     }
 
     /// Adds lots that an operation needs and that were not loaded with the others.
@@ -185,7 +180,6 @@ impl Book {
     fn reorder(&mut self) {
         self.lots.sort_by(Lot::burn_order);
         self.places = places(&self.lots);
-        self.is_reordered = false;
     }
 
     /// The movements written down since they were last taken.
@@ -280,7 +274,8 @@ impl Book {
         let leftover = lot.available;
         self.shift(lot_id, Bucket::Available, Bucket::Expired, leftover, &EntryCause::Expiry)?;
         self.lot_mut(lot_id)?.expires_at = now.checked_add_signed(grace);
-        self.is_reordered = true;
+        // The next operation on this book burns by the new expiry.
+        self.reorder();
         Ok(())
     }
 }

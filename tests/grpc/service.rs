@@ -1,47 +1,22 @@
 //! One server over one fresh database, and the calls that every test makes.
 
+use crate::cluster::{Watch, database};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
 use makegood::command::{Desk, Policies};
-use makegood::config;
 use makegood::policy::SHIPPED;
-use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
-use makegood::store::{self, Limits, Store};
+use makegood::store::{Limits, Store};
 use prost_types::Timestamp;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
-use tokio::sync::OnceCell;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
-
-/// A database at the present schema, from which every test's own is cloned.
-const TEMPLATE: &str = "template_makegood";
-
-/// One cluster for all tests of this process; it ends with the process.
-static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-
-async fn cluster() -> &'static Cluster {
-    CLUSTER
-        .get_or_init(|| async {
-            let options = Options {
-                data_dir: None,
-                durable: false,
-                bin_dir: config::pg_bin_dir(),
-                search_path: config::search_path(),
-            };
-            let cluster = Cluster::start(options).await.unwrap();
-            cluster.create_database(TEMPLATE).await.unwrap();
-            store::migrate(&cluster.url(TEMPLATE)).await.unwrap();
-            cluster
-        })
-        .await
-}
 
 /// A running service with a database of its own.
 pub(crate) struct Service {
@@ -49,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) channel: Channel,
     endpoint: String,
     pub(crate) url: String,
+    /// Dropped last: when everything is told that the server has to tell.
+    watch: Watch,
 }
 
 impl Service {
@@ -58,10 +35,16 @@ impl Service {
 
     /// A service that decides by another policy document.
     pub(crate) async fn start_with(policy: &str) -> Self {
-        let cluster = cluster().await;
-        let name = format!("test_{}", new_id(Clock::system().now()).simple());
-        cluster.clone_database(&name, TEMPLATE).await.unwrap();
-        let url = cluster.url(&name);
+        let (url, watch) = database().await;
+        Self::serving(url, watch, policy).await
+    }
+
+    /// Another process's service over the same database, with connections and lanes of its own.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::serving(self.url.clone(), self.watch.clone(), SHIPPED).await
+    }
+
+    async fn serving(url: String, watch: Watch, policy: &str) -> Self {
         let limits = Limits { max_connections: 8, ..Limits::default() };
         let store = Store::connect(&url, limits).await.unwrap();
         let policies = Policies::parse(policy).unwrap();
@@ -72,7 +55,7 @@ impl Service {
             server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
-        Self { running, channel, endpoint, url }
+        Self { running, channel, endpoint, url, watch }
     }
 
     /// Ends the server and waits until its connections are gone.

@@ -2,10 +2,10 @@
 
 use crate::world::{Step, World, credits, day};
 use chrono::TimeDelta;
-use makegood::domain::book::Book;
+use makegood::domain::book::{Book, HoldOrder};
 use makegood::domain::credits::Credits;
 use makegood::domain::entry::EntryCause;
-use makegood::domain::ids::LotId;
+use makegood::domain::ids::{Attempt, JobId, LotId};
 use makegood::domain::lot::{NewLot, Source};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -98,4 +98,41 @@ proptest! {
         let (cost, part, whole, share) = (i128::from(cost), i128::from(part), i128::from(whole), i128::from(share));
         prop_assert!(share * whole <= cost * part && cost * part < (share + 1) * whole);
     }
+}
+
+/// An order for credits of a new attempt at a job.
+fn order(job: &str, cost: i64) -> HoldOrder {
+    HoldOrder {
+        attempt: Attempt { job_id: JobId::parse(job).unwrap(), number: 1 },
+        cost: credits(cost),
+        outputs: 1,
+        expires_at: day(90),
+        trace_id: None,
+    }
+}
+
+#[test]
+fn a_lot_with_a_grace_burns_by_its_new_expiry_from_the_next_operation_on_the_same_book() {
+    let mut book = Book::open(Vec::new(), day(0), TimeDelta::days(30));
+    for (id, days) in [(1, 1), (2, 9)] {
+        let new = NewLot {
+            lot_id: LotId(Uuid::from_u128(id)),
+            source: Source::Promotion,
+            purchase_id: None,
+            order_id: None,
+            priority: 100,
+            granted_at: day(0),
+            expires_at: Some(day(days)),
+        };
+        book.grant(new, credits(10), false, &EntryCause::Person(None)).unwrap();
+    }
+    let mut first = book.hold(order("job-1", 10)).unwrap();
+    assert_eq!(first.allocations[0].lot_id.0.as_u128(), 1);
+    book.turn_to(day(2));
+    // The first lot ran out; what comes back to it lives until day 32, longer than the second.
+    book.release(&mut first).unwrap();
+    let next = book.hold(order("job-2", 12)).unwrap();
+    let burnt: Vec<_> =
+        next.allocations.iter().map(|part| (part.lot_id.0.as_u128(), part.taken.get())).collect();
+    assert_eq!(burnt, [(2, 10), (1, 2)]);
 }

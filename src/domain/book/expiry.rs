@@ -48,6 +48,7 @@ impl Book {
             let lives_until = self.now.checked_add_signed(self.grace);
             self.lot_mut(*lot_id)?.expires_at = lives_until;
         }
+        self.reorder();
         Ok(run_out.len())
     }
 
