@@ -33,7 +33,8 @@ mod usage;
 pub use account::AccountRow;
 pub use audit::{
     AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
-    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold, AuditUnwitnessed, AuditUsage,
+    ServerSetting, Snapshot,
 };
 pub use balance::OpenBook;
 pub use case_file::PurchaseCredits;

@@ -100,8 +100,7 @@ fn settle(
     let cause = EntryCause::Chargeback(chargeback.chargeback_id);
     let purchase_id = purchase.purchase_id;
     let is_last = siblings.iter().all(|sibling| sibling.stage != ChargebackStage::Open);
-    let lost: Vec<_> =
-        siblings.iter_mut().filter(|sibling| sibling.stage == ChargebackStage::Lost).collect();
+    let lost: Vec<_> = siblings.iter_mut().filter(|sibling| sibling.stage == ChargebackStage::Lost).collect();
     let mut others: Vec<_> = lost.iter().map(|sibling| sibling.losses.clone()).collect();
     let unfreeze = |book: &mut Book| match is_last {
         true => book.unfreeze(purchase_id, &cause),
@@ -201,8 +200,7 @@ async fn suspend(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<(
 /// The purchase's other disputes.
 async fn siblings(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<Vec<Chargeback>, Error> {
     let Chargeback { chargeback_id, provider, payment_id, .. } = chargeback;
-    let mut all =
-        session.tx.list_chargebacks_of_payment(session.account_id, provider, payment_id).await?;
+    let mut all = session.tx.list_chargebacks_of_payment(session.account_id, provider, payment_id).await?;
     all.retain(|other| other.chargeback_id != *chargeback_id);
     Ok(all)
 }

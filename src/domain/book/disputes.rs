@@ -49,7 +49,9 @@ impl Loss {
 
     /// What losses took from one lot.
     fn total_of<'a>(losses: impl Iterator<Item = &'a Self>, lot_id: LotId) -> Result<Credits, OutOfRange> {
-        losses.filter(|loss| loss.lot_id == lot_id).try_fold(Credits::ZERO, |sum, loss| sum.plus(loss.total()?))
+        losses
+            .filter(|loss| loss.lot_id == lot_id)
+            .try_fold(Credits::ZERO, |sum, loss| sum.plus(loss.total()?))
     }
 
     /// Two parts of it: at most `credits`, those revoked at once first, and the rest.
@@ -132,7 +134,8 @@ impl Book {
     ) -> Result<Vec<Loss>, BookError> {
         let mut losses = Vec::new();
         for lot in self.lots_of(purchase_id) {
-            let share = returned.share_of(&lot)?.minus_at_most(Loss::total_of(others.iter().flatten(), lot.lot_id)?);
+            let share =
+                returned.share_of(&lot)?.minus_at_most(Loss::total_of(others.iter().flatten(), lot.lot_id)?);
             let within = Credits::sum([lot.available, lot.held, lot.frozen, lot.consumed, lot.refunded])?;
             let target = share.min(within.minus_at_most(lot.owed));
             let revoked = target.min(lot.frozen);
