@@ -139,7 +139,7 @@ async fn check_ledger(snapshot: &mut Snapshot, scope: Scope, teller: &mut Teller
     snapshot.each_usage(scope.since, |usage| teller.row(|found| usages.next(&usage, found))).await?;
     teller.tell(|found| usages.end(found));
     let mut told = witness::Told::default();
-    snapshot.each_told_usage(scope.since, |answer| teller.row(|found| told.next(answer, found))).await?;
+    snapshot.each_told_usage(scope.since, |answer| teller.row(|found| told.next(&answer, found))).await?;
     teller.tell(|found| told.end(found));
     snapshot
         .each_held_while_suspended(scope.since, |held| {

@@ -35,7 +35,7 @@ struct Attempt {
 
 impl Told {
     /// Takes the next answer.
-    pub(super) fn next(&mut self, told: AuditTold, found: &mut Vec<Violation>) {
+    pub(super) fn next(&mut self, told: &AuditTold, found: &mut Vec<Violation>) {
         let is_next = self
             .current
             .as_ref()
@@ -55,7 +55,7 @@ impl Told {
         });
         if let Some(usage) = usage {
             current.has_begin |= told.method == "HoldCredits";
-            current.hear(&usage, &told, found);
+            current.hear(&usage, told, found);
         }
     }
 

@@ -102,9 +102,8 @@ fn settle(
     let is_last = siblings.iter().all(|sibling| sibling.stage != ChargebackStage::Open);
     let lost: Vec<_> = siblings.iter_mut().filter(|sibling| sibling.stage == ChargebackStage::Lost).collect();
     let mut others: Vec<_> = lost.iter().map(|sibling| sibling.losses.clone()).collect();
-    let unfreeze = |book: &mut Book| match is_last {
-        true => book.unfreeze(purchase_id, &cause),
-        false => Ok(Credits::ZERO),
+    let unfreeze = |book: &mut Book| {
+        if is_last { book.unfreeze(purchase_id, &cause) } else { Ok(Credits::ZERO) }
     };
     chargeback.frozen_credits = match (chargeback.stage, before) {
         (ChargebackStage::Open, _) => {

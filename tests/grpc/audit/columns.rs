@@ -36,7 +36,7 @@ const PAYMENTS: &[&str] =
     &["chargeback", "chargeback_event", "delivery", "external_key", "purchase", "refund", "restriction"];
 
 /// A day with a row in every table.
-async fn full_day() -> Service {
+pub(super) async fn full_day() -> Service {
     let service = day().await;
     let reported = v1::RestoreCreditsRequest {
         error_message: "out of memory".to_owned(),
@@ -121,7 +121,7 @@ fn other(column: &str, kind: &str, is_key: bool) -> String {
         "bytea" => "sha256('another')".to_owned(),
         "jsonb" => "'{\"another\": 1}'".to_owned(),
         "text[]" => format!("{column} || '{{another}}'"),
-        unknown => panic!("`{column}` is a {unknown}"),
+        unknown => unreachable!("`{column}` is a {unknown}"),
     }
 }
 
