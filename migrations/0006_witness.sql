@@ -21,7 +21,7 @@ CREATE FUNCTION row_key(whole jsonb, key_columns text[]) RETURNS text LANGUAGE s
 $$;
 
 -- What a witness keeps of a row: everything but the columns that are proved otherwise. Columns without a value do not
--- count, so a later migration may add them; one that gives old rows a value writes their witnesses again.
+-- count, so a later migration may add them; one that gives old rows a value says so by `witness_again`.
 CREATE FUNCTION row_digest(whole jsonb, proved_otherwise text[]) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
     SELECT sha256(convert_to((jsonb_strip_nulls(whole) - proved_otherwise)::text, 'UTF8'))
 $$;
@@ -69,6 +69,22 @@ BEGIN
 END
 $$;
 
+-- For a migration that added columns in which old rows have a value: what was as witnessed without them is witnessed
+-- with them, and what was not stays a lie.
+CREATE FUNCTION witness_again(changed_table text, added text[]) RETURNS void
+LANGUAGE plpgsql SET timezone = 'UTC' AS $$
+DECLARE
+    args text[] := (SELECT string_to_array(encode(t.tgargs, 'escape'), '\000') FROM pg_trigger t
+        WHERE t.tgrelid = changed_table::regclass AND t.tgfoid = 'bear_witness'::regproc LIMIT 1);
+BEGIN
+    EXECUTE format(
+        'UPDATE witness w SET digest = row_digest(whole, $2) FROM (SELECT to_jsonb(t) AS whole FROM %I t) AS rows
+         WHERE w.account_id = coalesce(whole ->> ''account_id'', '''') AND w.of_table = %L
+            AND w.of_key = row_key(whole, $1) AND w.digest = row_digest(whole, $2 || $3)', changed_table, changed_table)
+    USING args[1]::text[], args[2]::text[], added;
+END
+$$;
+
 -- Nothing that a caller put before the schema may stand in for its tables.
 DO $$
 BEGIN
@@ -76,7 +92,7 @@ BEGIN
     EXECUTE format('ALTER FUNCTION witnessed_rows() SET search_path = %I, pg_temp', current_schema());
 END
 $$;
-REVOKE EXECUTE ON FUNCTION witnessed_rows() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION witnessed_rows(), witness_again(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION witnessed_rows() TO makegood_auditor;
 
 -- What never changes, and what lives: both are witnessed whenever they are written.

@@ -37,7 +37,11 @@ impl Listener for Heard {
 
 /// What an audit finds at an instant, the server's own settings aside.
 pub(crate) async fn found_at(service: &Service, since: Option<&str>, now: &str) -> Vec<Violation> {
-    let store = Store::connect_to_audit(&service.url).await.unwrap();
+    found_in(&service.url, since, now).await
+}
+
+pub(crate) async fn found_in(url: &str, since: Option<&str>, now: &str) -> Vec<Violation> {
+    let store = Store::connect_to_audit(url).await.unwrap();
     let scope = Scope { since: since.map(instant), now: instant(now) };
     let mut heard = Heard::default();
     let tally = audit::run(&store, scope, &mut heard).await.unwrap();

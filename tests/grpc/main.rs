@@ -29,3 +29,4 @@ mod surface;
 mod sweep;
 mod sweep_race;
 mod tracing;
+mod upgrade;
