@@ -34,7 +34,8 @@ mod transact;
 pub use account::AccountRow;
 pub use audit::{
     AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
-    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold, AuditUnwitnessed, AuditUsage,
+    ServerSetting, Snapshot,
 };
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;

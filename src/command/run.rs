@@ -21,6 +21,11 @@ pub trait Mutation: Serialize + Send + Sync + 'static {
     /// What the caller is told, kept to be told again.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
+    /// Where else the call may have been answered, before its account was known.
+    fn answered_before_at(&self) -> Option<AccountId> {
+        None
+    }
+
     /// Decides first and records then: once anything was recorded it must not refuse.
     fn apply(&self, session: &mut Session<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
@@ -88,7 +93,11 @@ impl<M: Mutation> Work for Run<M> {
             request_id: *request_id,
         };
         let fingerprint = fingerprint(M::METHOD, mutation)?;
-        if let Some(stored) = tx.find_answer(key).await? {
+        let mut stored = tx.find_answer(key).await?;
+        if let (None, Some(account_id)) = (&stored, &mutation.answered_before_at()) {
+            stored = tx.find_answer(Key { account_id, ..key }).await?;
+        }
+        if let Some(stored) = stored {
             return Ok(replay(&stored, &fingerprint));
         }
         let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now);

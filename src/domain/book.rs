@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 pub use attempts::{HoldOrder, NotRestorable, Report, RestoreOutcome};
-pub use disputes::Loss;
+pub use disputes::{Loss, Returned};
 pub use refunds::RefundedCredits;
 pub use revocations::Reach;
 

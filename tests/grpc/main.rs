@@ -33,4 +33,5 @@ mod surface;
 mod sweep;
 mod sweep_race;
 mod tracing;
+mod upgrade;
 mod witness;

@@ -85,12 +85,12 @@ impl Service {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// How many rows there are in all tables but the accounts' idempotency keys.
+    /// How many rows there are in all tables but the accounts' idempotency keys and the rows' witnesses.
     pub(crate) async fn rows(&self) -> i64 {
         let mut database = self.database().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT table_name::text FROM information_schema.tables
-             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key')",
+             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key', 'witness')",
         )
         .fetch_all(&mut database)
         .await

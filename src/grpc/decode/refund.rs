@@ -1,5 +1,6 @@
 //! The messages of the refund service.
 
+use super::credit::{address, call};
 use super::fields::Fields;
 use crate::command::{
     Call, EvaluateRequest, GetRefundRequest, RecordChargeback, RecordRefundResult, RequestInput,
@@ -174,8 +175,7 @@ pub(in crate::grpc) fn record_refund_result(
         occurred_at,
     } = request;
     let mut fields = Fields::at(now);
-    let request_id = fields.request_id(&request_id);
-    let account_id = fields.id("account_id", account_id);
+    let address = address(&mut fields, &request_id, account_id);
     let refund_id = fields.own_id("refund_id", &refund_id, RefundId::parse);
     let result = fields.word("result", result, refund_result);
     let provider_refund_id = fields.optional_id("provider_refund_id", provider_refund_id);
@@ -197,8 +197,7 @@ pub(in crate::grpc) fn record_refund_result(
     let mutation = told.map(|((((refund_id, result), provider_refund_id), failure_reason), occurred_at)| {
         RecordRefundResult { refund_id, result, provider_refund_id, failure_reason, occurred_at }
     });
-    let call = request_id.zip(account_id).zip(mutation);
-    fields.finish(call.map(|((request_id, account_id), mutation)| Call { account_id, request_id, mutation }))
+    call(fields, address, mutation)
 }
 
 fn refund_result(result: v1::RefundResult) -> Option<RefundResult> {
