@@ -1,9 +1,11 @@
 //! The story of each RPC: load, decide, record. No SQL text, no wire.
 
 mod attempt;
+mod backtest;
 mod balance;
 mod batch;
 mod case;
+mod change;
 mod chargeback;
 mod delivery;
 mod dispute;
@@ -14,12 +16,14 @@ mod incident;
 mod lane;
 mod page;
 mod policies;
+mod publish;
 mod purchase;
 mod refund_request;
 mod refund_result;
 mod refusal;
 mod rehearsal;
 mod remedy;
+mod replay;
 mod restoration;
 mod revocation;
 mod run;
@@ -32,6 +36,8 @@ use crate::store::Store;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
+// What the wire shows of a backtest.
+pub use crate::policy::backtest::{Answered as BacktestAnswer, Example, Flip, Reference, Sums};
 // What the wire shows of a decision.
 pub use crate::policy::{
     Decision, Facts, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
@@ -41,6 +47,7 @@ pub use crate::policy::{
 pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
+pub use backtest::{Backtest, BacktestQuery, BacktestReport, Candidate};
 pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
@@ -52,10 +59,12 @@ pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWind
 pub use incident::{DeclareIncident, IncidentFilter, ResolveIncident};
 pub use page::{Page, Turn};
 pub use policies::Policies;
+pub use publish::{GetPolicy, ListPolicies, PolicyView, PublishPolicy};
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
+pub use replay::{ReplayAnswer, ReplayDecision};
 pub use restoration::{RestorationView, RestoreIncident};
 pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use run::{Answered, Call, Mutation};

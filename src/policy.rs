@@ -4,11 +4,13 @@
 //! that holds decides. [`decide`] turns a document and facts into a [`Decision`] that explains and replays itself.
 
 pub mod amount;
+pub mod backtest;
 pub mod calendar;
 pub mod decision;
 pub mod document;
 pub mod facts;
 pub mod parameters;
+pub mod replay;
 pub mod sentence;
 pub mod share;
 pub mod span;

@@ -46,7 +46,8 @@ impl Desk {
         let mut books = self.store.list_open_books(&[&query.account_id]).await?;
         let open = books.remove(&query.account_id).ok_or_else(account_not_found)?;
         self.rehearsals.note(context.clock, &query.account_id);
-        let book = Book::open(open.lots, now, grace(self.policies.in_force(now)));
+        let policy = self.policies.at(&self.store, now).await?;
+        let book = Book::open(open.lots, now, grace(&policy));
         let balance = BalanceAt { balance: book.balance()?, last_seq: open.last_seq, as_of: now };
         Ok(BalanceView { balance, lots: book.lots().to_vec() })
     }

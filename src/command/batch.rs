@@ -86,7 +86,8 @@ impl<H: Hot> HotJob<H> {
 
     fn decide(&self, page: &mut Page, policies: &Policies) -> Result<Reply<H::Answer>, Error> {
         let now = page.begin(self.context.clock.now());
-        let turn = Turn { context: &self.context, policy: policies.in_force(now), now };
+        let policy = policies.in_force(now)?;
+        let turn = Turn { context: &self.context, policy: &policy, now };
         let reply = match self.call.mutation.apply(page, &turn) {
             Ok(answer) => Ok(Answered { answer, replayed: false }),
             Err(Error::Refused { .. }) if page.has_moved() => {
@@ -207,13 +208,13 @@ impl Batch {
         let kinds = tx.list_restriction_kinds(&account_ids).await?;
         let (mut usages, mut lots, mut kinds) = (grouped(usages), grouped(lots), grouped(kinds));
         let page = |(account_id, account): (AccountId, AccountRow)| {
-            let grace = grace(self.policies.in_force(account.last_at));
+            let grace = grace(self.policies.in_force(account.last_at)?.as_ref());
             let book = Book::open(lots.remove(&account_id).unwrap_or_default(), account.last_at, grace);
             let standing = Standing(kinds.remove(&account_id).unwrap_or_default());
             let page = Page::open(account, book, standing, usages.remove(&account_id).unwrap_or_default());
-            (account_id, page)
+            Ok((account_id, page))
         };
-        Ok(accounts.into_iter().map(page).collect())
+        accounts.into_iter().map(page).collect()
     }
 }
 

@@ -74,7 +74,7 @@ async fn run(store: Store, policies: Policies, mut queue: mpsc::Receiver<Box<dyn
 /// Runs all jobs in one transaction. If that fails, each alone: one that cannot succeed must not spoil the others.
 async fn work_off(store: &Store, policies: &Policies, jobs: &Arc<[Box<dyn Job>]>) {
     let batch = |range| Batch { policies: policies.clone(), jobs: Arc::clone(jobs), range };
-    match store.transact(batch(0..jobs.len())).await {
+    match policies.transact(store, batch(0..jobs.len())).await {
         Ok(verdicts) => {
             for (job, verdict) in jobs.iter().zip(verdicts) {
                 job.answer(verdict);
@@ -84,7 +84,7 @@ async fn work_off(store: &Store, policies: &Policies, jobs: &Arc<[Box<dyn Job>]>
             [job] => job.fail(error),
             jobs => {
                 for (index, job) in jobs.iter().enumerate() {
-                    let alone = store.transact(batch(index..index.saturating_add(1))).await;
+                    let alone = policies.transact(store, batch(index..index.saturating_add(1))).await;
                     match alone.map(|mut verdicts| verdicts.pop()) {
                         Ok(Some(verdict)) => job.answer(verdict),
                         Ok(None) => job.fail(Error::Broken("a batch of one gave no answer")),

@@ -12,6 +12,7 @@ use crate::policy::Document;
 use crate::store::{AccountRow, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a mutation works with while its account is locked.
@@ -21,26 +22,29 @@ pub struct Session<'a> {
     pub(super) account_id: &'a AccountId,
     pub(super) context: &'a Context,
     pub(super) now: DateTime<Utc>,
-    desk: &'a Desk,
+    policy: Arc<Document>,
     account: AccountRow,
     wrote: bool,
 }
 
 impl<'a> Session<'a> {
+    /// # Errors
+    /// [`Error::Unforeseen`] when the policy in force is not known.
     pub(super) fn open(
         tx: &'a mut Tx,
-        desk: &'a Desk,
+        desk: &Desk,
         context: &'a Context,
         account_id: &'a AccountId,
         account: AccountRow,
         now: DateTime<Utc>,
-    ) -> Self {
-        Self { tx, account_id, context, now, desk, account, wrote: false }
+    ) -> Result<Self, Error> {
+        let policy = desk.policies.in_force(now)?;
+        Ok(Self { tx, account_id, context, now, policy, account, wrote: false })
     }
 
     /// The policy in force now.
-    pub(super) fn policy(&self) -> &'a Document {
-        self.desk.policies.in_force(self.now)
+    pub(super) fn policy(&self) -> Arc<Document> {
+        Arc::clone(&self.policy)
     }
 
     /// A new id of this instant.
@@ -72,7 +76,7 @@ impl<'a> Session<'a> {
             lots.extend(self.tx.list_lots_by_id(&missing).await?);
         }
         let lots = lots.into_iter().map(|(_, lot)| lot).collect();
-        Ok(Book::open(lots, self.now, grace(self.policy())))
+        Ok(Book::open(lots, self.now, grace(&self.policy)))
     }
 
     /// A balance with its place in the account's history.

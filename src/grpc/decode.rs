@@ -6,6 +6,7 @@ mod credit;
 mod fields;
 mod history;
 mod incident;
+mod policy;
 mod refund;
 
 pub(super) use by_hand::{grant_credits, revoke_credits};
@@ -17,6 +18,9 @@ pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
 pub(super) use history::{get_usage, list_entries, list_lots};
 pub(super) use incident::{
     IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
+};
+pub(super) use policy::{
+    Publication, backtest_policy, get_policy, list_policies, publish_policy, replay_decision,
 };
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,

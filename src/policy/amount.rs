@@ -7,6 +7,7 @@ use super::facts::{FactName, Facts};
 use super::table::Remedy;
 use crate::domain::credits::Credits;
 use crate::domain::money::{Currency, Money};
+use crate::domain::names::names;
 use serde::{Deserialize, Serialize};
 
 /// What is done for the customer.
@@ -26,6 +27,15 @@ pub enum RemedyKind {
     /// Give free credits.
     Compensate,
 }
+
+names!(RemedyKind {
+    RestoreUndelivered => "restore_undelivered",
+    RestoreFailed => "restore_failed",
+    RefundUnused => "refund_unused",
+    RefundFull => "refund_full",
+    RefundFixed => "refund_fixed",
+    Compensate => "compensate",
+});
 
 impl RemedyKind {
     /// Whether the remedy pays money.
@@ -56,6 +66,35 @@ impl Grant {
         if self.kind.pays() { self.money.is_none_or(Money::is_zero) } else { self.credits.is_zero() }
     }
 }
+
+/// The money that remedies pay; `None` when they pay none.
+pub(super) fn money(remedies: &[Grant]) -> Option<Money> {
+    let mut sums = remedies.iter().filter_map(|grant| grant.money);
+    let first = sums.next()?;
+    sums.try_fold(first, |sum, money| sum.plus(money).ok())
+}
+
+/// The credits that remedies give to the customer.
+pub(super) fn credits_given(remedies: &[Grant]) -> Credits {
+    let given = remedies.iter().filter(|grant| !grant.kind.pays()).map(|grant| grant.credits);
+    Credits::sum(given).unwrap_or_default()
+}
+
+/// The facts that figures are computed from.
+pub(super) const READS: [FactName; 12] = [
+    FactName::Currency,
+    FactName::PriceMinor,
+    FactName::Bought,
+    FactName::CreditsRefunded,
+    FactName::RefundedMinor,
+    FactName::PendingMinor,
+    FactName::ReturnedMinor,
+    FactName::Unused,
+    FactName::Undelivered,
+    FactName::RestorationPossible,
+    FactName::FailedCredits,
+    FactName::FailedOfPurchase,
+];
 
 /// The figures of remedies applied one after the other; facts that are absent count as nothing.
 #[must_use]

@@ -5,12 +5,14 @@
 //! absent fact holds.
 
 mod account;
+mod carry;
 mod claim;
 mod duplicate;
 mod failure;
 mod purchase;
 mod value;
 
+pub use carry::{CATALOGUE, Carried, Carrier};
 pub(super) use value::read_word;
 pub use value::{FactError, Facts, Value};
 

@@ -2,9 +2,11 @@
 
 mod condition;
 mod parse;
+mod reach;
 
 pub use condition::{Bound, Condition, FailedCondition, Test};
 pub(super) use parse::conditions;
+pub(super) use reach::Reach;
 
 use super::amount::RemedyKind;
 use super::facts::{FactName, Facts};

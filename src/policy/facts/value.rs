@@ -169,6 +169,11 @@ impl Facts {
         self.0.insert(name, value);
     }
 
+    /// Takes a fact out.
+    pub(super) fn forget(&mut self, name: FactName) {
+        self.0.remove(&name);
+    }
+
     /// The value of a fact; `None` when it cannot be known.
     #[must_use]
     pub fn get(&self, name: FactName) -> Option<&Value> {
