@@ -25,7 +25,6 @@ CREATE TABLE policy_horizon (
 -- Until now everything was decided by what was there.
 INSERT INTO policy_horizon (until) SELECT coalesce(max(last_at), 'epoch') FROM account;
 GRANT UPDATE (until) ON policy_horizon TO makegood_app;
-REVOKE INSERT ON policy_horizon FROM makegood_app;
 
 -- What a decision gives, read out of its text once, so that a backtest need not read a million texts. It cannot differ
 -- from the text, since the database computes it.

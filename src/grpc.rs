@@ -66,7 +66,9 @@ impl Api {
             .add_service(CreditServiceServer::new(self.clone()).max_decoding_message_size(max))
             .add_service(AccountServiceServer::new(self.clone()).max_decoding_message_size(max))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(max))
-            .add_service(PolicyServiceServer::new(self.clone()).max_decoding_message_size(MAX_POLICY_REQUEST_BYTES))
+            .add_service(
+                PolicyServiceServer::new(self.clone()).max_decoding_message_size(MAX_POLICY_REQUEST_BYTES),
+            )
     }
 
     fn desk(&self) -> &Desk {

@@ -18,7 +18,7 @@ mod spelling;
 pub mod table;
 
 pub use amount::{Grant, RemedyKind};
-pub use decision::{Decision, Recommendation, ReviewReason, decide};
+pub use decision::{Answer, Decision, Recommendation, ReviewReason, answer, decide};
 pub use document::{Document, DocumentError, Guardrail};
 pub use facts::{FactName, Facts};
 pub use parameters::Parameters;

@@ -5,6 +5,7 @@
 mod policy {
     mod amount;
     mod calendar;
+    mod carried;
     mod desk;
     mod document;
     mod golden;

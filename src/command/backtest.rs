@@ -206,7 +206,8 @@ impl Reading for Begin {
         };
         let DecisionSpan { count, last } = tx.count_decisions(&filter).await?;
         // What is decided from now on is not waited for.
-        if let Some(after) = last.and_then(|last| last.checked_add_signed(chrono::TimeDelta::microseconds(1))) {
+        if let Some(after) = last.and_then(|last| last.checked_add_signed(chrono::TimeDelta::microseconds(1)))
+        {
             filter.until = filter.until.min(after);
         }
         Ok(Begun { text, filter, total: u64::try_from(count).unwrap_or(0) })

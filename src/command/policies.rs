@@ -197,6 +197,7 @@ impl Work for PublishFirst {
 
 /// The same error wherever a version is there with another text.
 pub(super) fn published_with_another_text(version: &str) -> Error {
-    let message = format!("policy version `{version}` is published with another text or beginning, and never changes");
+    let message =
+        format!("policy version `{version}` is published with another text or beginning, and never changes");
     Refusal::new(Reason::PolicyVersionExists, message).with("version", &version).into()
 }

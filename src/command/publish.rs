@@ -106,7 +106,12 @@ fn sound(text: &str) -> Result<Document, Error> {
 
 impl PublishPolicy {
     /// The row that would be stored. The horizon is behind nothing that any server has decided by itself.
-    async fn row(&self, tx: &mut Tx, context: &Context, horizon: DateTime<Utc>) -> Result<PolicyVersionRow, Error> {
+    async fn row(
+        &self,
+        tx: &mut Tx,
+        context: &Context,
+        horizon: DateTime<Utc>,
+    ) -> Result<PolicyVersionRow, Error> {
         let document = sound(&self.document)?;
         if let Some(stored) = tx.find_policy_version(document.version()).await? {
             let same = stored.document_sha256 == document.sha256()
@@ -115,7 +120,9 @@ impl PublishPolicy {
         }
         if tx.count_policy_versions().await? >= MAX_VERSIONS {
             let message = "no more policy versions can be published";
-            return Err(Refusal::new(Reason::LimitExceeded, message).with("limit", &"policy versions").into());
+            return Err(Refusal::new(Reason::LimitExceeded, message)
+                .with("limit", &"policy versions")
+                .into());
         }
         let now = context.clock.now();
         Ok(PolicyVersionRow {

@@ -57,7 +57,8 @@ impl Desk {
             missing_facts: Vec::new(),
         };
         let (Some(other), Some(own), Some(facts)) = (other, own, facts) else { return Ok(answer) };
-        let other = Document::parse(&other).map_err(|_| Error::Broken("a published policy cannot be read"))?;
+        let other =
+            Document::parse(&other).map_err(|_| Error::Broken("a published policy cannot be read"))?;
         match decide_otherwise(&own, &other, facts, row.catalogue) {
             Otherwise::Decided(decision, facts) => answer.other = Some(preview(*decision, *facts, &row)),
             Otherwise::Depends(names) => {

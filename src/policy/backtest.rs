@@ -168,7 +168,8 @@ impl Tally {
         let credits_difference = credits.get().saturating_sub(past.credits.get());
         self.credits_difference = self.credits_difference.saturating_add(credits_difference);
         let same_answer = past.outcome == answer.outcome && past.row == answer.row;
-        let same_gift = past.money == money && credits_difference == 0 && same_kinds(&past.remedies, &answer.remedies);
+        let same_gift =
+            past.money == money && credits_difference == 0 && same_kinds(&past.remedies, &answer.remedies);
         if same_answer && same_gift {
             self.unchanged = self.unchanged.saturating_add(1);
             return;

@@ -220,7 +220,11 @@ pub fn answer<'a>(
                 let Verdict { outcome, remedies, .. } = verdict(document, row, facts);
                 let depends = figures(row, outcome, &remedies);
                 let open: BTreeSet<FactName> = depends.filter(|fact| unknown.contains(fact)).collect();
-                return if open.is_empty() { Ok(Answer { outcome, row: &row.id, remedies }) } else { Err(open) };
+                return if open.is_empty() {
+                    Ok(Answer { outcome, row: &row.id, remedies })
+                } else {
+                    Err(open)
+                };
             }
         }
     }

@@ -89,10 +89,12 @@ impl Tx {
         &mut self,
         after: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, Error> {
-        let next =
-            sqlx::query_scalar!("SELECT min(effective_from) FROM policy_version WHERE effective_from > $1", after)
-                .fetch_one(self.connection())
-                .await?;
+        let next = sqlx::query_scalar!(
+            "SELECT min(effective_from) FROM policy_version WHERE effective_from > $1",
+            after
+        )
+        .fetch_one(self.connection())
+        .await?;
         Ok(next)
     }
 

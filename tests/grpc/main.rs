@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
 mod audit;
+mod backtests;
 mod bad_input;
 mod by_hand;
 mod database;
@@ -21,6 +22,9 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod pages;
+mod policy_horizon;
+mod policy_versions;
+mod replays;
 mod restorations;
 mod roles;
 mod service;

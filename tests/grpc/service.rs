@@ -9,6 +9,7 @@ use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
+use makegood::proto::makegood::v1::policy_service_client::PolicyServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
 use makegood::store::{self, Limits, Store};
@@ -66,6 +67,17 @@ impl Service {
         let store = Store::connect(&url, limits).await.unwrap();
         let policies = Policies::parse(policy).unwrap();
         policies.publish(&store, Clock::system()).await.unwrap();
+        Self::serve(url, store, policies).await
+    }
+
+    /// Another replica over the same database.
+    pub(crate) async fn replica(&self) -> Self {
+        let limits = Limits { max_connections: 4, ..Limits::default() };
+        let store = Store::connect(&self.url, limits).await.unwrap();
+        Self::serve(self.url.clone(), store, Policies::parse(SHIPPED).unwrap()).await
+    }
+
+    async fn serve(url: String, store: Store, policies: Policies) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
@@ -102,12 +114,12 @@ impl Service {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// How many rows there are in all tables but the accounts' idempotency keys.
+    /// How many rows there are in all tables but the idempotency keys and the policies' horizon.
     pub(crate) async fn rows(&self) -> i64 {
         let mut database = self.database().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT table_name::text FROM information_schema.tables
-             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key')",
+             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key', 'policy_horizon')",
         )
         .fetch_all(&mut database)
         .await
@@ -390,6 +402,10 @@ impl Service {
     /// Sweeps by itself from now on, as a served process does.
     pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
         Self { running: self.running.sweeping_every(interval), ..self }
+    }
+
+    pub(crate) fn policies(&self) -> PolicyServiceClient<Channel> {
+        PolicyServiceClient::new(self.channel())
     }
 
     pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {

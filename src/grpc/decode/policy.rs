@@ -54,7 +54,8 @@ pub(in crate::grpc) fn publish_policy(
     request: v1::PublishPolicyRequest,
     now: DateTime<Utc>,
 ) -> Result<Publication, Status> {
-    let v1::PublishPolicyRequest { request_id, document, effective_from, approver, reason, validate_only } = request;
+    let v1::PublishPolicyRequest { request_id, document, effective_from, approver, reason, validate_only } =
+        request;
     let mut fields = Fields::at(now);
     // A preview changes nothing, so it may go without a request id.
     let request_id = if validate_only && request_id.is_empty() {

@@ -3,7 +3,8 @@
 use super::decision::{decision, outcome};
 use super::{money, timestamp};
 use crate::command::{
-    BacktestAnswer, BacktestReport, Example, Flip, ListPolicies, PageOf, PolicyView, Reference, ReplayAnswer, Sums,
+    BacktestAnswer, BacktestReport, Example, Flip, ListPolicies, PageOf, PolicyView, Reference, ReplayAnswer,
+    Sums,
 };
 use crate::grpc::page::List;
 use crate::proto::makegood::v1;

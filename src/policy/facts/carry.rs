@@ -76,7 +76,10 @@ impl<'a> Carrier<'a> {
                 other.purchase_date_tolerance(),
             ),
             outage_failures: outage,
-            required_details: super::CLAIMS.iter().filter_map(|claim| read_word(claim)).any(|claim| required(&claim)),
+            required_details: super::CLAIMS
+                .iter()
+                .filter_map(|claim| read_word(claim))
+                .any(|claim| required(&claim)),
             window: other.duplicate_window(),
         }
     }
@@ -180,7 +183,8 @@ fn not_stored(catalogue: i32) -> BTreeSet<FactName> {
     if catalogue >= CATALOGUE {
         return BTreeSet::new();
     }
-    let came_with = |fact: &FactName| NEWER.iter().find(|(newer, _)| newer == fact).map_or(1, |(_, with)| *with);
+    let came_with =
+        |fact: &FactName| NEWER.iter().find(|(newer, _)| newer == fact).map_or(1, |(_, with)| *with);
     FactName::ALL.iter().copied().filter(|fact| came_with(fact) > catalogue).collect()
 }
 

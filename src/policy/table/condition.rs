@@ -93,7 +93,9 @@ impl Condition {
         let value = facts.get(self.fact);
         match (self.key.as_deref(), value) {
             (None, value) => value.map(Cow::Borrowed),
-            (Some(key), Some(Value::Map(map))) => map.get(key).map(|text| Cow::Owned(Value::Text(text.clone()))),
+            (Some(key), Some(Value::Map(map))) => {
+                map.get(key).map(|text| Cow::Owned(Value::Text(text.clone())))
+            }
             (Some(_), _) => None,
         }
     }
