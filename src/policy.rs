@@ -11,6 +11,7 @@ pub mod facts;
 pub mod parameters;
 pub mod sentence;
 pub mod share;
+pub mod show;
 pub mod span;
 mod spelling;
 pub mod table;

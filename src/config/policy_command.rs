@@ -1,0 +1,42 @@
+//! The settings of `makegood policy`: what is done with a policy document at the terminal.
+
+use super::DatabaseUrl;
+use clap::{Args, Subcommand};
+
+/// What is done with a policy document.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Print a document as the table that a person reads
+    Show(ShowSettings),
+}
+
+/// Everything that `policy show` can be told.
+#[derive(Clone, Debug, Args)]
+pub struct ShowSettings {
+    /// A file, or a published version; without it the policy that ships
+    #[arg(value_name = "FILE|VERSION")]
+    pub policy: Option<String>,
+    /// As Markdown, for a help page
+    #[arg(long)]
+    pub markdown: bool,
+    /// Where published versions are looked for
+    #[arg(id = "database-url", long = "database-url", value_name = "URL")]
+    #[arg(env = "DATABASE_URL", hide_env_values = true)]
+    url: Option<DatabaseUrl>,
+}
+
+impl ShowSettings {
+    /// The server to look in, if one was named.
+    #[must_use]
+    pub fn url(&self) -> Option<&DatabaseUrl> {
+        self.url.as_ref().filter(|url| !url.is_empty())
+    }
+}
+
+impl PolicyCommand {
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Show(settings) => settings.url().map_or(Ok(()), DatabaseUrl::check),
+        }
+    }
+}
