@@ -116,6 +116,11 @@ impl Template {
             .collect()
     }
 
+    /// Whether the text tells the value of a parameter.
+    pub(super) fn names_parameter(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Parameter(told) if told == name))
+    }
+
     pub(super) fn fill(&self, scene: &Scene<'_>) -> String {
         self.parts.iter().map(|part| part.fill(scene)).collect()
     }

@@ -123,6 +123,7 @@ pub(super) const fn remedy_kind(kind: RemedyKind) -> v1::RemedyKind {
     match kind {
         RemedyKind::RestoreUndelivered => v1::RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed => v1::RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt => v1::RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused => v1::RemedyKind::RefundUnused,
         RemedyKind::RefundFull => v1::RemedyKind::RefundFull,
         RemedyKind::RefundFixed => v1::RemedyKind::RefundFixed,

@@ -87,6 +87,7 @@ fn every_part_of_a_decision_has_its_word() {
     let kinds = [
         RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused,
         RemedyKind::RefundFull,
         RemedyKind::RefundFixed,

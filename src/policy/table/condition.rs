@@ -12,6 +12,8 @@ pub struct Bound {
     pub number: i64,
     /// As the document writes it, with the parameter it came from.
     pub written: String,
+    /// The parameter that it came from; `None` for a literal.
+    pub parameter: Option<String>,
 }
 
 /// What is asked of a fact's value.
@@ -87,6 +89,19 @@ impl Condition {
 }
 
 impl Test {
+    /// The bound of a comparison.
+    #[must_use]
+    pub const fn bound(&self) -> Option<&Bound> {
+        match self {
+            Self::Exactly(bound)
+            | Self::AtLeast(bound)
+            | Self::MoreThan(bound)
+            | Self::AtMost(bound)
+            | Self::LessThan(bound) => Some(bound),
+            _ => None,
+        }
+    }
+
     fn holds(&self, value: &Value, facts: &Facts) -> bool {
         match (self, value) {
             (Self::Is(wanted), Value::Bool(truth)) => wanted == truth,
