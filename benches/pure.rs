@@ -113,6 +113,7 @@ fn case_file(attempts: usize, many: usize) -> anyhow::Result<CaseFile> {
     let incident = |_| IncidentFile { started_at: before(3), ended_at: Some(before(2)) };
     Ok(CaseFile {
         received_at,
+        waiting_since: None,
         decided_at: received_at,
         claim: Claim::TechnicalIssue,
         names_purchase: true,

@@ -7,6 +7,7 @@ mod policy {
     mod calendar;
     mod desk;
     mod document;
+    mod explanations;
     mod golden;
     mod observe;
     mod plausible;

@@ -78,6 +78,7 @@ impl RequestInput {
         };
         Ok(CaseFile {
             received_at: now,
+            waiting_since: None,
             decided_at: now,
             claim: self.claim,
             names_purchase: self.purchase.is_some(),

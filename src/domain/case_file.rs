@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 pub struct CaseFile {
     /// When the request was received; the customer's time limits are measured here (§5.3).
     pub received_at: DateTime<Utc>,
+    /// Since when the customer waits for an answer, when that is later: the reply to our last question, or the day on
+    /// which a refund failed (§4.1).
+    pub waiting_since: Option<DateTime<Utc>>,
     /// The instant of this decision; outages and late deliveries are measured here.
     pub decided_at: DateTime<Utc>,
     /// What is claimed.

@@ -120,6 +120,7 @@ catalogue! {
     // The claim.
     Claim "claim" FactKind::Word(CLAIMS), "What the customer says went wrong.";
     ReceivedAt "received_at" FactKind::Time, "When the request was received; the customer's time limits end here (§5.3).";
+    WaitingSince "waiting_since" FactKind::Time, "Since when the customer waits for an answer, when that is later than the receipt: the reply to our question, or a refund that failed (§4.1).";
     MissingDetails "missing_details" FactKind::Set(DETAILS), "Details that this claim requires and that were not given (§5.2).";
     MismatchedDetails "mismatched_details" FactKind::Set(DETAILS), "Details that were given and contradict our records (§5.2).";
     DetailsGiven "details_given" FactKind::Set(DETAILS), "Details that were given and do not contradict our records (§5.2).";

@@ -85,6 +85,9 @@ pub struct Row {
 pub struct RowResult {
     /// The row's id.
     pub row: String,
+    /// The clauses it rests on; empty in decisions that were stored before results named them.
+    #[serde(default)]
+    pub clauses: Vec<String>,
     /// Whether it held, and if not, why not.
     #[serde(flatten)]
     pub result: RowOutcome,

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+pub(super) struct Case {
     /// What the case shows, as a sentence.
-    about: String,
+    pub(super) about: String,
     /// The base's file name.
     base: String,
     /// The facts that differ from the base.
@@ -59,7 +59,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Every case with the name of its file, such as `14/exactly_seven_days.toml`.
-fn cases() -> Vec<(String, Case)> {
+pub(super) fn cases() -> Vec<(String, Case)> {
     let mut cases = Vec::new();
     for group in std::fs::read_dir(folder("cases")).unwrap() {
         for file in std::fs::read_dir(group.unwrap().path()).unwrap() {
@@ -76,7 +76,7 @@ fn cases() -> Vec<(String, Case)> {
     cases
 }
 
-fn facts(case: &Case) -> Result<Facts, String> {
+pub(super) fn facts(case: &Case) -> Result<Facts, String> {
     let base = std::fs::read_to_string(folder("bases").join(format!("{}.toml", case.base)))
         .map_err(|error| format!("base: {error}"))?;
     let mut facts: toml::Table = toml::from_str(&base).map_err(|error| format!("base: {error}"))?;

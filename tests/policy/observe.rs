@@ -380,3 +380,16 @@ fn a_case_file_is_decided_from_end_to_end() {
     assert_eq!(decision.money(), Some(usd(1999)));
     assert_eq!(decision.respond_by, at("2025-03-19T10:00:00Z"));
 }
+
+#[test]
+fn a_reply_starts_a_new_clock_and_leaves_the_customers_own_time_limits_alone() {
+    assert_eq!(fact(FactName::WaitingSince, |_| ()), "");
+    let mut file = case_file(Claim::Other);
+    let age = shown(&observe(&file), FactName::PurchaseAge);
+    let replied_at = at("2025-04-01T08:00:00Z");
+    (file.waiting_since, file.decided_at) = (Some(replied_at), replied_at);
+    let facts = observe(&file);
+    assert_eq!(shown(&facts, FactName::WaitingSince), "2025-04-01T08:00:00.000000Z");
+    assert_eq!(shown(&facts, FactName::PurchaseAge), age);
+    assert_eq!(decide(super::desk::shipped(), &facts).respond_by, at("2025-04-04T08:00:00Z"));
+}

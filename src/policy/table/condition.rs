@@ -69,6 +69,16 @@ pub struct FailedCondition {
     pub found: Option<String>,
 }
 
+impl fmt::Display for FailedCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fact, wanted, found } = self;
+        match found {
+            Some(found) => write!(f, "{fact} is {found}, wanted {wanted}"),
+            None => write!(f, "{fact} is not known, wanted {wanted}"),
+        }
+    }
+}
+
 impl Condition {
     /// `None` when the condition holds. An absent fact fulfils no condition, not even a negative one.
     #[must_use]
