@@ -73,6 +73,16 @@ pub enum Guardrail {
     PayBeforeRestoring,
 }
 
+impl Guardrail {
+    /// Every guardrail that a document can declare.
+    pub const ALL: [Self; 4] = [
+        Self::PayForChangeOfMind,
+        Self::PayForDissatisfaction,
+        Self::PayForUsedCredits,
+        Self::PayBeforeRestoring,
+    ];
+}
+
 /// What is said about a reported failure, by what it came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,8 +11,8 @@ mod failure;
 mod purchase;
 mod value;
 
-pub(super) use value::read_word;
 pub use value::{FactError, Facts, Value};
+pub(super) use value::{read_word, word};
 
 use super::parameters::Parameters;
 use crate::domain::case_file::CaseFile;

@@ -6,9 +6,10 @@ mod remedy;
 mod remedy_parse;
 
 pub use condition::{Bound, Condition, FailedCondition, Test};
-pub(super) use parse::conditions;
+pub(super) use parse::{conditions, operators};
+pub(super) use remedy::countable;
 pub use remedy::{Compensation, Deductions, Remedy};
-pub(super) use remedy_parse::remedies;
+pub(super) use remedy_parse::{REMEDIES, remedies};
 
 use super::facts::{FactName, Facts};
 use super::sentence::Template;

@@ -148,6 +148,18 @@ fn a_head_that_does_not_hold_together_is_refused() {
         ),
         ("weekend = [\"saturday\", \"sunday\"]", "weekend = [\"funday\"]", "line "),
         ("respond_within_business_days = 3", "respond_within_business_days = 0", "must be 1 to"),
+        ("respond_within_business_days = 3", "respond_within_business_days = 61", "must be 1 to 60"),
+        ("respond_within_business_days = 3", "respond_within_hours = 1_441", "must be 1 to 1440"),
+        (
+            "respond_within_business_days = 3",
+            "respond_within_business_days = 3\nrespond_within_hours = 48",
+            "not in both",
+        ),
+        (
+            "respond_within_business_days = 3",
+            "respond_within_busines_days = 3",
+            "did you mean `respond_within_business_days`?",
+        ),
         ("time_zone = \"UTC\"", "time_zone = \"Mars/Olympus\"", "line "),
         ("worker_crash = \"platform\"", "worker_crash = \"nobody\"", "unknown variant `nobody`"),
         ("other = [\"order_id\"]", "other = [\"order\"]", "there is no detail `order`"),
