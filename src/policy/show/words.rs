@@ -68,6 +68,10 @@ fn condition(condition: &Condition) -> String {
 fn test(test: &Test) -> String {
     let asked = test.to_string();
     match test {
+        Test::NoneOf(words) if words.len() > 1 => {
+            let words: Vec<String> = words.iter().map(|word| plain(word)).collect();
+            format!("is none of {}", words.join(", "))
+        }
         Test::OneOf(_) | Test::NoneOf(_) => format!("is {}", plain(&asked)),
         Test::Is(_) | Test::Empty(_) | Test::Exactly(_) => format!("is {asked}"),
         Test::AnyOutside(_) => format!("has {}", plain(&asked)),
