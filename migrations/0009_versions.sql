@@ -39,7 +39,7 @@ $$;
 CREATE FUNCTION decision_credits(body text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(sum((remedy ->> 'credits')::bigint), 0)::bigint
     FROM json_array_elements(body::json -> 'remedies') remedy
-    WHERE remedy ->> 'kind' IN ('restore_undelivered', 'restore_failed', 'compensate')
+    WHERE remedy ->> 'kind' NOT LIKE 'refund\_%'
 $$;
 -- The kinds of the remedies, in their order.
 CREATE FUNCTION decision_remedies(body text) RETURNS text LANGUAGE sql IMMUTABLE AS $$

@@ -40,8 +40,7 @@ use rehearsal::Rehearsals;
 pub use crate::policy::backtest::{Answered as BacktestAnswer, Example, Flip, Reference, Sums};
 // What the wire shows of a decision.
 pub use crate::policy::{
-    Decision, Facts, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
-    RowResult,
+    Decision, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult,
 };
 
 pub use attempt::{

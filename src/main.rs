@@ -1,7 +1,7 @@
 //! The `makegood` binary: reads the settings and does what was asked.
 
 use makegood::config::{self, Command};
-use makegood::{audit, demo, serve};
+use makegood::{audit, demo, policy_command, serve};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -15,6 +15,7 @@ async fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Policy(command) => policy_command::run(command).await,
         Command::Demo(settings) => demo::run(&settings).await,
     };
     match done {

@@ -6,10 +6,17 @@ mod policy {
     mod amount;
     mod calendar;
     mod carried;
+    mod case;
     mod desk;
     mod document;
+    mod examples;
+    mod explanations;
+    mod fuzz;
     mod golden;
+    mod mutation;
     mod observe;
     mod plausible;
     mod properties;
+    mod schema;
+    mod shown;
 }

@@ -92,10 +92,8 @@ impl From<PolicyReign> for PolicyView {
 
 impl From<DocumentError> for Error {
     fn from(error: DocumentError) -> Self {
-        Refusal::new(Reason::PolicyMalformed, error.to_string())
-            .with("field", &"document")
-            .with("place", &error.place)
-            .into()
+        // What is wrong is in the one field that holds the document; its own line, row and field are in the sentence.
+        Refusal::new(Reason::PolicyMalformed, error.to_string()).with("field", &"document").into()
     }
 }
 

@@ -5,7 +5,7 @@ use super::calendar::respond_by;
 use super::document::Document;
 use super::facts::{FactName, Facts};
 use super::sentence::Scene;
-use super::table::{Advised, Outcome, Reach, Row, RowOutcome, RowResult};
+use super::table::{Advised, Compensation, Outcome, Reach, Remedy, Row, RowOutcome, RowResult};
 use crate::domain::credits::Credits;
 use crate::domain::money::Money;
 use crate::domain::request::Detail;
@@ -157,7 +157,7 @@ pub fn decide(document: &Document, facts: &Facts) -> Decision {
     let verdict = row.map_or(Verdict::review(ReviewReason::NoRow, None), |row| verdict(document, row, facts));
     let asks = |row: &Row| (verdict.outcome == Outcome::RequestInformation).then(|| row.asks(facts));
     let requested_details = row.and_then(asks).unwrap_or_default();
-    let respond_by = respond_by(facts.received_at(), document.calendar());
+    let respond_by = respond_by(facts.waiting_since(), document.calendar());
     let scene = Scene {
         facts,
         parameters: document.parameters(),
@@ -178,7 +178,11 @@ pub fn decide(document: &Document, facts: &Facts) -> Decision {
         advice,
         rows: results
             .iter()
-            .map(|(row, result)| RowResult { row: row.id.clone(), result: result.clone() })
+            .map(|(row, result)| RowResult {
+                row: row.id.clone(),
+                clauses: row.clauses.clone(),
+                result: result.clone(),
+            })
             .collect(),
         policy_version: document.version().to_owned(),
         document_sha256: document.sha256().to_owned(),
@@ -236,7 +240,11 @@ fn figures(row: &Row, outcome: Outcome, remedies: &[Grant]) -> impl Iterator<Ite
     let approves = row.outcome == Outcome::Approve;
     // The number of refunds lately only ever stops what would be paid.
     let is_paid = outcome == Outcome::Approve && remedies.iter().any(|grant| grant.kind.pays());
-    let figures = amount::READS.into_iter().chain(GUARDS).filter(move |_| approves);
+    let parts = row.remedies.iter().filter_map(|remedy| match remedy {
+        Remedy::Compensate(Compensation::Share { of, .. }) => Some(*of),
+        _ => None,
+    });
+    let figures = amount::READS.into_iter().chain(GUARDS).chain(parts).filter(move |_| approves);
     figures.chain(is_paid.then_some(FactName::RecentRefunds))
 }
 

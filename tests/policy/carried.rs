@@ -85,6 +85,7 @@ proptest! {
             .and_then(|(hours, paid_at)| paid_at.checked_add_signed(TimeDelta::hours(hours)))
             .or_else(|| told.map(|_| file.received_at));
         file.account.refunds_at = refunds.iter().map(|age| before(age)).collect();
+        file.account.compensated_at = refunds.iter().map(|age| before(age)).skip(1).collect();
         file.account.refunds_ever = i64::try_from(refunds.len()).unwrap();
         if let Some(paid_at) = purchase {
             file.twins = twins.into_iter().map(|(hours, state)| twin(paid_at, hours, state)).collect();
