@@ -22,7 +22,7 @@ use makegood::domain::money::{Currency, Money};
 use makegood::domain::purchase::{DisputeState, Purchase, PurchaseKind};
 use makegood::domain::request::{Claim, Details};
 use makegood::domain::usage::{Failure, Usage};
-use makegood::policy::{Document, Facts, SHIPPED, decide};
+use makegood::policy::{Document, Facts, SHIPPED, answer, decide};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -95,6 +95,23 @@ fn decisions() -> anyhow::Result<()> {
         "decision and its canonical bytes",
         || Ok(typical.clone()),
         |file| decided(file).canonical_bytes(),
+    )?;
+    let stored = Facts::observe(&typical, document.parameters()).canonical_json();
+    let none = BTreeSet::new();
+    measure(
+        "answer from stored bytes, as a backtest does",
+        || Ok(stored.clone()),
+        |stored| {
+            let facts = serde_json::from_str::<Facts>(&stored);
+            facts.is_ok_and(|facts| answer(&document, &facts, &none).is_ok())
+        },
+    )?;
+    measure(
+        "decision again from stored bytes, to its bytes",
+        || Ok(stored.clone()),
+        |stored| {
+            serde_json::from_str::<Facts>(&stored).map(|facts| decide(&document, &facts).canonical_bytes())
+        },
     )
 }
 

@@ -10,6 +10,7 @@ use crate::policy::{Document, DocumentError};
 use crate::store::{PolicyReign, PolicyVersionRow, Tx};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Most versions that are ever published: one a day for years. Every server keeps all of them in memory.
 const MAX_VERSIONS: i64 = 2_000;
@@ -97,12 +98,29 @@ impl From<DocumentError> for Error {
     }
 }
 
-/// A document that may be published.
-fn sound(text: &str) -> Result<Document, Error> {
-    Ok(Document::parse(text)?)
+/// A version to be published, with what became of its document.
+#[derive(Debug, Clone, Serialize)]
+struct Publish {
+    #[serde(flatten)]
+    order: PublishPolicy,
+    /// The document, or why it may not be published. It follows from the text.
+    #[serde(skip)]
+    document: Result<Arc<Document>, Refusal>,
 }
 
-impl PublishPolicy {
+impl Publish {
+    /// Reads the document. Whatever else a document must be before it is published is asked here.
+    fn of(order: PublishPolicy) -> Result<Self, Error> {
+        let document = match Document::parse(&order.document).map_err(Error::from) {
+            Ok(document) => Ok(Arc::new(document)),
+            Err(Error::Refused { refusal, .. }) => Err(refusal),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { order, document })
+    }
+}
+
+impl Publish {
     /// The row that would be stored. The horizon is behind nothing that any server has decided by itself.
     async fn row(
         &self,
@@ -110,10 +128,10 @@ impl PublishPolicy {
         context: &Context,
         horizon: DateTime<Utc>,
     ) -> Result<PolicyVersionRow, Error> {
-        let document = sound(&self.document)?;
+        let document = self.document.as_ref().map_err(Refusal::clone)?;
         if let Some(stored) = tx.find_policy_version(document.version()).await? {
             let same = stored.document_sha256 == document.sha256()
-                && self.effective_from.is_none_or(|told| told == stored.effective_from);
+                && self.order.effective_from.is_none_or(|told| told == stored.effective_from);
             return if same { Ok(stored) } else { Err(published_with_another_text(&stored.version)) };
         }
         if tx.count_policy_versions().await? >= MAX_VERSIONS {
@@ -126,13 +144,13 @@ impl PublishPolicy {
         Ok(PolicyVersionRow {
             version: document.version().to_owned(),
             title: document.title().to_owned(),
-            effective_from: self.beginning(tx, &document, now.max(horizon)).await?,
-            document: self.document.clone(),
+            effective_from: self.beginning(tx, document, now.max(horizon)).await?,
+            document: self.order.document.clone(),
             document_sha256: document.sha256().to_owned(),
             published_at: now,
             published_by: context.caller.as_str().to_owned(),
-            approver: self.approver.clone(),
-            reason: self.reason.clone(),
+            approver: self.order.approver.clone(),
+            reason: self.order.reason.clone(),
         })
     }
 
@@ -148,7 +166,7 @@ impl PublishPolicy {
                 .with("field", &"effective_from")
                 .with("earliest", &earliest.to_rfc3339())
         };
-        if let Some(told) = self.effective_from {
+        if let Some(told) = self.order.effective_from {
             if told < earliest {
                 let message = format!("`effective_from` must not be earlier than {}", earliest.to_rfc3339());
                 return Err(wrong(message).into());
@@ -171,7 +189,7 @@ impl PublishPolicy {
     }
 }
 
-impl Change for PublishPolicy {
+impl Change for Publish {
     const METHOD: &'static str = "PublishPolicy";
     type Answer = PolicyView;
 
@@ -187,7 +205,7 @@ impl Change for PublishPolicy {
 
 struct Preview {
     context: Context,
-    order: PublishPolicy,
+    publish: Publish,
 }
 
 impl Reading for Preview {
@@ -195,7 +213,7 @@ impl Reading for Preview {
 
     async fn read(&self, tx: &mut Tx) -> Result<PolicyView, Error> {
         let horizon = tx.load_policy_horizon().await?;
-        let row = self.order.row(tx, &self.context, horizon).await?;
+        let row = self.publish.row(tx, &self.context, horizon).await?;
         view(tx, row).await
     }
 }
@@ -218,7 +236,7 @@ impl Desk {
         order: PublishPolicy,
     ) -> Result<Answered<PolicyView>, Error> {
         let document = order.document.clone();
-        let mut answered = self.change(context, request_id, order).await?;
+        let mut answered = self.change(context, request_id, Publish::of(order)?).await?;
         answered.answer.document = document;
         Ok(answered)
     }
@@ -228,7 +246,7 @@ impl Desk {
     /// # Errors
     /// As [`Desk::publish_policy`].
     pub async fn preview_policy(&self, context: Context, order: PublishPolicy) -> Result<PolicyView, Error> {
-        self.read(Preview { context, order }).await
+        self.read(Preview { context, publish: Publish::of(order)? }).await
     }
 
     /// One version with its document.
