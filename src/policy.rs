@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod calendar;
+pub mod check;
 pub mod decision;
 pub mod document;
 pub mod facts;
