@@ -11,7 +11,7 @@ mod failure;
 mod purchase;
 mod value;
 
-pub(super) use value::read_word;
+pub(super) use value::{read_word, word};
 pub use value::{FactError, Facts, Value};
 
 use super::parameters::Parameters;
