@@ -5,10 +5,12 @@
 mod policy {
     mod amount;
     mod calendar;
+    mod check;
     mod desk;
     mod document;
     mod golden;
     mod observe;
+    mod partition;
     mod plausible;
     mod properties;
 }

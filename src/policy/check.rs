@@ -13,22 +13,22 @@ mod example;
 mod field;
 mod guardrail;
 mod ordinary;
+mod partition;
 mod possible;
 mod report;
 mod space;
-#[cfg(test)]
-mod scratch;
 
+pub use partition::Partition;
 pub use report::{Example, Finding, FindingKind, Progress, Report};
 
-use self::diagram::Region;
+use self::diagram::{MAX_NODES, Region};
 use self::example::smallest;
 use self::field::Field;
 use self::space::Space;
 use super::document::Document;
 use super::table::{Outcome, Row};
 
-/// Most warnings that a report lists; it says how many more there are.
+/// Most warnings that a report lists: more than a person reads.
 pub const MAX_WARNINGS: usize = 400;
 
 /// Proves a document over its whole partitioned fact space: that some row answers every case that can occur, that
@@ -37,11 +37,18 @@ pub const MAX_WARNINGS: usize = 400;
 /// Says how far it is through `progress`. Pure, single-threaded and bounded; it takes up to a few seconds.
 #[must_use]
 pub fn check(document: &Document, progress: &mut dyn FnMut(Progress)) -> Report {
-    let mut analysis = Analysis::begin(document);
+    check_within(document, MAX_NODES, progress)
+}
+
+fn check_within(document: &Document, most_nodes: usize, progress: &mut dyn FnMut(Progress)) -> Report {
+    let mut analysis = Analysis::begin(document, most_nodes);
     analysis.walk(progress);
     analysis.guardrails(progress);
-    analysis.order(progress);
-    analysis.report()
+    if analysis.field.sets.is_full() {
+        return analysis.too_intricate(most_nodes);
+    }
+    let all = analysis.order(progress);
+    analysis.report(all)
 }
 
 /// A row with the cells that fit its conditions, and those of them that no row before it takes.
@@ -61,8 +68,8 @@ struct Analysis<'a> {
 }
 
 impl<'a> Analysis<'a> {
-    fn begin(document: &'a Document) -> Self {
-        let mut field = Field::new(Space::of(document));
+    fn begin(document: &'a Document, most_nodes: usize) -> Self {
+        let mut field = Field::new(Space::of(document), most_nodes);
         let possible = possible::possible(&mut field, document);
         Self { document, field, possible, rows: Vec::new(), errors: Vec::new(), warnings: Vec::new() }
     }
@@ -79,10 +86,8 @@ impl<'a> Analysis<'a> {
             let hits = self.field.sets.and(fits, left);
             left = self.field.sets.minus(left, fits);
             let walked = Walked { row, fits, hits };
-            if !self.field.sets.is_full() {
-                let idle = self.idle(&walked);
-                self.errors.extend(idle);
-            }
+            let idle = self.idle(&walked);
+            self.errors.extend(idle);
             self.rows.push(walked);
         }
         progress(Progress { doing: "rows", done: of, of });
@@ -140,25 +145,16 @@ impl<'a> Analysis<'a> {
     }
 
     /// The pairs of rows that fit the same case with different answers, so that the first of them decides only
-    /// because it is the first. A row without conditions takes what others leave, and is meant to.
-    fn order(&mut self, progress: &mut dyn FnMut(Progress)) {
+    /// because it is the first. A row without conditions takes what others leave, and is meant to. Says whether all
+    /// pairs were looked at.
+    fn order(&mut self, progress: &mut dyn FnMut(Progress)) -> bool {
         let of = self.rows.len();
         for done in 0..of {
             progress(Progress { doing: "order", done, of });
-            let Some(first) = self.rows.get(done) else { continue };
-            let (row, hits) = (first.row, first.hits);
-            // The row that would decide without this one: the next that fits.
-            let mut left = hits;
-            let mut pairs = Vec::new();
-            for after in self.rows.iter().skip(done.saturating_add(1)) {
-                let both = self.field.sets.and(left, after.fits);
-                left = self.field.sets.minus(left, after.fits);
-                let rest = after.row.when.is_empty() && after.row.claims.is_none();
-                if !both.is_empty() && !rest && !same_answer(row, after.row) {
-                    pairs.push((after.row, both));
+            for (row, after, both) in self.next_after(done) {
+                if self.field.sets.is_full() || self.warnings.len() >= MAX_WARNINGS {
+                    return false;
                 }
-            }
-            for (after, both) in pairs {
                 let message = format!(
                     "row {} ({}) comes before row {} ({}), and both fit this case",
                     row.id, row.outcome, after.id, after.outcome
@@ -168,6 +164,23 @@ impl<'a> Analysis<'a> {
             }
         }
         progress(Progress { doing: "order", done: of, of });
+        true
+    }
+
+    /// The rows that would decide instead if this one were not there and would answer otherwise, with the cells.
+    fn next_after(&mut self, at: usize) -> Vec<(&'a Row, &'a Row, Region)> {
+        let mut pairs = Vec::new();
+        let Some((first, rest)) = self.rows.get(at..).and_then(<[_]>::split_first) else { return pairs };
+        let mut left = first.hits;
+        for after in rest {
+            let both = self.field.sets.and(left, after.fits);
+            left = self.field.sets.minus(left, after.fits);
+            let takes_the_rest = after.row.when.is_empty() && after.row.claims.is_none();
+            if !both.is_empty() && !takes_the_rest && !same_answer(first.row, after.row) {
+                pairs.push((first.row, after.row, both));
+            }
+        }
+        pairs
     }
 
     fn find(
@@ -182,21 +195,21 @@ impl<'a> Analysis<'a> {
         list.push(finding(kind, message, rows, guardrail, example));
     }
 
-    fn report(mut self) -> Report {
-        if self.field.sets.is_full() {
-            let message = format!(
-                "the document is too intricate to be proved: its rows and thresholds take more than {} nodes",
-                diagram::MAX_NODES
-            );
-            self.errors = vec![finding(FindingKind::TooIntricate, message, &[], None, None)];
-            self.warnings.clear();
-        }
+    fn report(mut self, all_warnings: bool) -> Report {
         self.errors.sort_by_key(|finding| finding.kind);
-        self.warnings.truncate(MAX_WARNINGS);
         let cells = self.field.sets.count(self.possible);
         let nodes = self.field.sets.size();
         let findings = self.errors.into_iter().chain(self.warnings).collect();
-        Report { findings, cells: u64::try_from(cells).unwrap_or(u64::MAX), nodes }
+        Report { findings, all_warnings, cells: u64::try_from(cells).unwrap_or(u64::MAX), nodes }
+    }
+
+    /// Past the bound nothing was proved, so nothing else is said.
+    fn too_intricate(self, most_nodes: usize) -> Report {
+        let message = format!(
+            "the document is too intricate to be proved: its rows and thresholds take more than {most_nodes} nodes"
+        );
+        let findings = vec![finding(FindingKind::TooIntricate, message, &[], None, None)];
+        Report { findings, all_warnings: false, cells: 0, nodes: self.field.sets.size() }
     }
 }
 
@@ -214,4 +227,20 @@ fn finding(
 ) -> Finding {
     let rows = rows.iter().map(|row| (*row).to_owned()).collect();
     Finding { kind, message, rows, guardrail, example }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::SHIPPED;
+
+    #[test]
+    fn a_document_that_outgrows_the_bound_is_not_called_proved() {
+        let document = Document::parse(SHIPPED).unwrap();
+        let report = check_within(&document, 2_000, &mut |_| ());
+        assert!(!report.passed());
+        let [finding] = report.findings.as_slice() else { panic!("{report:?}") };
+        assert_eq!(finding.kind, FindingKind::TooIntricate);
+        assert_eq!(finding.message, "the document is too intricate to be proved: its rows and thresholds take more than 2000 nodes");
+    }
 }

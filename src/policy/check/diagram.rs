@@ -6,10 +6,13 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// Most nodes of one analysis: 50 times what the shipped document needs, and a few hundred megabytes at most.
-pub(super) const MAX_NODES: usize = 2_000_000;
+/// Most nodes of one analysis: a dozen times what the shipped document needs, and a few hundred megabytes at most.
+pub(super) const MAX_NODES: usize = 1_000_000;
+
+/// Steps that an analysis may take for each node that it may have: several sets are made of the same nodes.
+const STEPS_PER_NODE: usize = 16;
 
 /// A set of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +43,7 @@ enum Operation {
 #[derive(Debug)]
 struct Node {
     variable: usize,
-    children: Rc<[u32]>,
+    children: Arc<[u32]>,
 }
 
 /// All sets of one analysis.
@@ -48,17 +51,19 @@ struct Node {
 pub(super) struct Diagram {
     /// How many choices each variable has, in order.
     widths: Vec<usize>,
+    /// Most nodes.
+    most: usize,
     nodes: Vec<Node>,
-    known: Map<(usize, Rc<[u32]>), u32>,
+    known: Map<(usize, Arc<[u32]>), u32>,
     done: Map<(u8, u32, u32), Region>,
 }
 
 impl Diagram {
-    /// The sets over variables with so many choices each.
-    pub(super) fn new(widths: Vec<usize>) -> Self {
+    /// The sets over variables with so many choices each, made of at most so many nodes.
+    pub(super) fn new(widths: Vec<usize>, most: usize) -> Self {
         // The two nodes without a variable stand for no cell and for every cell; no variable comes after them.
-        let end = |number| Node { variable: usize::MAX, children: Rc::from([number]) };
-        Self { widths, nodes: vec![end(0), end(1)], known: Map::default(), done: Map::default() }
+        let end = |number| Node { variable: usize::MAX, children: Arc::from([number]) };
+        Self { widths, most, nodes: vec![end(0), end(1)], known: Map::default(), done: Map::default() }
     }
 
     /// How many nodes there are.
@@ -68,7 +73,7 @@ impl Diagram {
 
     /// Whether the analysis has outgrown its bound. From then on answers are worthless.
     pub(super) fn is_full(&self) -> bool {
-        self.nodes.len() >= MAX_NODES
+        self.nodes.len() >= self.most || self.done.len() >= self.most.saturating_mul(STEPS_PER_NODE)
     }
 
     /// The cells in which the variable has a choice that holds.
@@ -85,8 +90,8 @@ impl Diagram {
         if children.iter().all(|child| *child == first) {
             return first;
         }
-        let children: Rc<[u32]> = children.into_iter().map(|child| child.0).collect();
-        let key = (variable, Rc::clone(&children));
+        let children: Arc<[u32]> = children.into_iter().map(|child| child.0).collect();
+        let key = (variable, Arc::clone(&children));
         if let Some(number) = self.known.get(&key) {
             return Region(*number);
         }
@@ -139,6 +144,9 @@ impl Diagram {
         let key = (operation as u8, one.0, other.0);
         if let Some(done) = self.done.get(&key) {
             return *done;
+        }
+        if self.is_full() {
+            return Region::NONE;
         }
         let variable = self.variable(one).min(self.variable(other));
         let width = self.widths.get(variable).copied().unwrap_or(0);

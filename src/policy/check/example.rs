@@ -63,12 +63,14 @@ fn goes_with_purchase(fact: FactName) -> bool {
 /// A case of the cell. Its figures add up where any do.
 pub(super) fn case(space: &Space, cell: &[usize]) -> Facts {
     let mut facts = representative(space, cell);
-    for (variable, (choice, usual)) in space.variables.iter().zip(cell.iter().zip(&space.usual)) {
-        // Where the cell is the ordinary one, so is the value.
-        if let (Variable::Fact((fact, None), _), true) = (variable, choice == usual)
-            && let Some(value) = space.ordinary.get(*fact)
-        {
-            facts.put(*fact, value.clone());
+    if facts.text(FactName::Outage) != Some("none") {
+        // How long it lasted is told, whether or not the document asks.
+        let hour = Value::Duration(Span::from_micros(3_600_000_000).unwrap_or_default());
+        for fact in [FactName::OutageLasted, FactName::OutageEndedAgo] {
+            let told = fact == FactName::OutageLasted || facts.text(FactName::Outage) == Some("over");
+            if told && facts.get(fact).is_none() {
+                facts.put(fact, hour.clone());
+            }
         }
     }
     if !facts.is_true(FactName::PurchaseKnown) {

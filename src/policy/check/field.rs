@@ -18,8 +18,8 @@ pub(super) struct Field {
 }
 
 impl Field {
-    pub(super) fn new(space: Space) -> Self {
-        let sets = Diagram::new(space.widths());
+    pub(super) fn new(space: Space, most_nodes: usize) -> Self {
+        let sets = Diagram::new(space.widths(), most_nodes);
         Self { space, sets }
     }
 
@@ -275,15 +275,19 @@ fn holds_in(condition: &Condition, cell: &Cell, space: &Space) -> bool {
     condition.failure(&facts).is_none()
 }
 
-/// The facts of a cell with nothing but what stands for each choice: as the partition says, not as arithmetic would
-/// have it. Facts that nobody speaks about are as in the ordinary case.
+/// The facts of a cell, each by itself: as the partition says, not as arithmetic would have it. Where the choice is that
+/// of the ordinary case, so is the value; what nobody speaks about is as in the ordinary case.
 pub(super) fn representative(space: &Space, cell: &[usize]) -> Facts {
     let mut facts = space.ordinary.clone();
     for fact in space.variables.iter().map(Variable::fact) {
         facts.forget(fact);
     }
-    for (variable, choice) in space.variables.iter().zip(cell) {
+    for (variable, (choice, usual)) in space.variables.iter().zip(cell.iter().zip(&space.usual)) {
         match variable {
+            Variable::Fact((fact, None), _) if choice == usual => {
+                let value = space.ordinary.get(*fact).cloned();
+                put(&mut facts, *fact, None, value);
+            }
             Variable::Fact((fact, key), cells) => {
                 let value = cells.get(*choice).and_then(|cell| cell.representative(fact.kind()));
                 put(&mut facts, *fact, key.as_deref(), value);

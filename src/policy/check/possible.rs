@@ -124,12 +124,10 @@ fn known(field: &mut Field) -> Region {
                     continue;
                 }
                 Presence::WhileUndelivered => field.some(FactName::Undelivered),
-                Presence::WithOutage if field.speaks(FactName::Outage) => {
-                    field.is(FactName::Outage, &["open", "over"])
-                }
-                Presence::AfterOutage if field.speaks(FactName::Outage) => field.is(FactName::Outage, &["over"]),
-                // Nothing is said of an outage, and no instant is in the space.
-                Presence::WithOutage | Presence::AfterOutage | Presence::WithDuplicate | Presence::Free => continue,
+                Presence::WithOutage => field.is(FactName::Outage, &["open", "over"]),
+                Presence::AfterOutage => field.is(FactName::Outage, &["over"]),
+                // No instant is in the space.
+                Presence::WithDuplicate | Presence::Free => continue,
             };
             let same = field.same(here, when);
             all = field.sets.and(all, same);

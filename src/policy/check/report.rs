@@ -90,6 +90,8 @@ pub struct Finding {
 pub struct Report {
     /// What was found, errors first, then in the order of the rows.
     pub findings: Vec<Finding>,
+    /// Whether all warnings are among the findings; false when there were too many to look for or to list.
+    pub all_warnings: bool,
     /// How many cells of the partitioned fact space can occur; all of them were decided. At most `u64::MAX`.
     pub cells: u64,
     /// How many nodes the diagrams took that stand for all these cells.

@@ -104,7 +104,7 @@ pub(super) struct Space {
 
 /// Facts that guardrails and what can occur are said by, whatever the document speaks about. They come first in the
 /// order of the variables: the first rows of a table ask for them, and so the sets stay small.
-const ALWAYS: [FactName; 24] = [
+const ALWAYS: [FactName; 26] = [
     FactName::Claim,
     FactName::PurchaseKnown,
     FactName::EvidenceGiven,
@@ -129,6 +129,8 @@ const ALWAYS: [FactName; 24] = [
     FactName::RecentRefunds,
     FactName::Currency,
     FactName::PriceMinor,
+    FactName::PurchaseKind,
+    FactName::Outage,
 ];
 
 /// Where a fact must be told apart.

@@ -49,7 +49,7 @@ fn drawn(sets: &mut Diagram, draw: &mut Draw) -> (Region, BTreeSet<Assignment>) 
 
 #[test]
 fn a_region_holds_the_cells_of_the_plain_set() {
-    let mut sets = Diagram::new(WIDTHS.to_vec());
+    let mut sets = Diagram::new(WIDTHS.to_vec(), MAX_NODES);
     let mut draw = Draw(20_241_219);
     for _ in 0..200 {
         let (region, plain) = drawn(&mut sets, &mut draw);
@@ -63,7 +63,7 @@ fn a_region_holds_the_cells_of_the_plain_set() {
 
 #[test]
 fn equal_sets_are_one_node_however_they_were_made() {
-    let mut sets = Diagram::new(WIDTHS.to_vec());
+    let mut sets = Diagram::new(WIDTHS.to_vec(), MAX_NODES);
     let mut draw = Draw(7);
     for _ in 0..100 {
         let (one, plain) = drawn(&mut sets, &mut draw);
@@ -82,7 +82,7 @@ fn equal_sets_are_one_node_however_they_were_made() {
 
 #[test]
 fn the_cheapest_cell_is_as_cheap_as_any() {
-    let mut sets = Diagram::new(WIDTHS.to_vec());
+    let mut sets = Diagram::new(WIDTHS.to_vec(), MAX_NODES);
     let mut draw = Draw(3);
     let usual = [1, 2, 0, 3];
     let cost = |variable: usize, choice: usize| if choice == usual[variable] { 0 } else { [5, 3, 2, 1][variable] };
@@ -97,7 +97,7 @@ fn the_cheapest_cell_is_as_cheap_as_any() {
 
 #[test]
 fn what_is_left_of_chosen_variables_is_open_in_them() {
-    let mut sets = Diagram::new(WIDTHS.to_vec());
+    let mut sets = Diagram::new(WIDTHS.to_vec(), MAX_NODES);
     let mut draw = Draw(11);
     for _ in 0..100 {
         let (region, plain) = drawn(&mut sets, &mut draw);
