@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
 use makegood::domain::book::{Book, HoldOrder};
 use makegood::domain::case_file::{
-    AccountFile, AttemptEnd, AttemptFile, CaseFile, IncidentFile, PurchaseFile, TwinFile,
+    AccountFile, AttemptEnd, AttemptFile, CaseFile, IncidentFile, NamedAttemptFile, PurchaseFile, TwinFile,
 };
 use makegood::domain::credits::Credits;
 use makegood::domain::entry::{ChainHead, EntryCause, chain};
@@ -113,6 +113,7 @@ fn case_file(attempts: usize, many: usize) -> anyhow::Result<CaseFile> {
     let incident = |_| IncidentFile { started_at: before(3), ended_at: Some(before(2)) };
     Ok(CaseFile {
         received_at,
+        waiting_since: None,
         decided_at: received_at,
         claim: Claim::TechnicalIssue,
         names_purchase: true,
@@ -132,7 +133,10 @@ fn case_file(attempts: usize, many: usize) -> anyhow::Result<CaseFile> {
         twins: (0..many).map(twin).collect(),
         attempts: attempts.collect(),
         failed_credits: Credits::try_from(5)?,
-        attempt_ended_at: Some(before(1)),
+        attempt: Some(NamedAttemptFile {
+            ended: Some(AttemptFile { at: before(1), end: AttemptEnd::PlatformFailure }),
+            charged: Credits::try_from(5)?,
+        }),
         incidents: (0..many).map(incident).collect(),
     })
 }

@@ -34,8 +34,7 @@ use rehearsal::Rehearsals;
 
 // What the wire shows of a decision.
 pub use crate::policy::{
-    Decision, Facts, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
-    RowResult,
+    Decision, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult,
 };
 
 pub use attempt::{

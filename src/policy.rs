@@ -10,6 +10,7 @@ pub mod decision;
 pub mod document;
 pub mod facts;
 pub mod parameters;
+pub mod schema;
 pub mod sentence;
 pub mod share;
 pub mod show;

@@ -1,7 +1,7 @@
 //! `makegood policy`: reads a policy document and prints what a person wants to know of it.
 
 use crate::config::{PolicyCommand, ShowSettings};
-use crate::policy::{Document, SHIPPED, show};
+use crate::policy::{Document, SHIPPED, schema, show};
 use crate::store::{Error, Limits, Store, Tx, Work};
 use anyhow::{Context, bail};
 use std::io::Write;
@@ -14,6 +14,7 @@ use std::path::Path;
 pub async fn run(command: PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Show(settings) => show(&settings).await,
+        PolicyCommand::Schema => print(&schema::text()),
     }
 }
 
@@ -21,8 +22,12 @@ async fn show(settings: &ShowSettings) -> anyhow::Result<()> {
     let (name, text) = read(settings).await?;
     let document = Document::parse(&text).with_context(|| format!("`{name}` is no policy"))?;
     let shown = if settings.markdown { show::markdown(&document) } else { show::terminal(&document) };
+    print(&shown)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(shown.as_bytes()).and_then(|()| out.flush()).context("the answer could not be printed")
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("the answer could not be printed")
 }
 
 /// The name and the text of the document that was meant: a file wins over a version of the same name.

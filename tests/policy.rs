@@ -5,12 +5,19 @@
 mod policy {
     mod amount;
     mod calendar;
+    mod case;
     mod check;
     mod desk;
     mod document;
+    mod examples;
+    mod explanations;
+    mod fuzz;
     mod golden;
+    mod mutation;
     mod observe;
     mod partition;
     mod plausible;
     mod properties;
+    mod schema;
+    mod shown;
 }

@@ -29,6 +29,7 @@ pub(super) async fn give(
         let purchase = purchase.as_mut();
         match (grant.kind, purchase) {
             (RemedyKind::RestoreFailed, _) => restore_failed(session, request, grant).await?,
+            (RemedyKind::RestoreAttempt, _) => restore_attempt(session, request, grant).await?,
             (RemedyKind::Compensate, _) => compensate(session, request, grant).await?,
             (RemedyKind::RestoreUndelivered, Some(purchase)) => {
                 restore_undelivered(session, request, purchase, grant).await?;
@@ -69,6 +70,27 @@ async fn restore_failed(
         return Err(DISAGREE);
     }
     Ok(())
+}
+
+/// What the attempt that the claim names was charged goes back to its lots.
+async fn restore_attempt(
+    session: &mut Session<'_>,
+    request: &RefundRequest,
+    grant: &Grant,
+) -> Result<(), Error> {
+    let attempt = request.attempt.as_slice();
+    let mut usages = session.list_usages(attempt).await?;
+    let mut book = session.book(&lots_of(&usages)).await?;
+    let cause = EntryCause::RefundRequest(request.refund_request_id);
+    let mut restored = Credits::ZERO;
+    for usage in &mut usages {
+        restored = restored.plus(book.restore(usage, &cause)?)?;
+    }
+    if restored != grant.credits {
+        return Err(DISAGREE);
+    }
+    session.record(book.close()).await?;
+    session.keep_usages(&usages).await
 }
 
 /// The lots that attempts took from.

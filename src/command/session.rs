@@ -133,8 +133,7 @@ fn owned<'a, T>(account_id: &'a AccountId, things: &'a [T]) -> Vec<(&'a AccountI
     things.iter().map(|thing| (account_id, thing)).collect()
 }
 
-/// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.
+/// How long credits given back to an expired lot may still be spent.
 pub(super) fn grace(policy: &Document) -> TimeDelta {
-    let span = policy.parameters().duration("expired_credits_grace");
-    span.map_or(TimeDelta::zero(), |span| TimeDelta::microseconds(span.micros()))
+    TimeDelta::microseconds(policy.parameters().expired_credits_grace().micros())
 }

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 pub enum PolicyCommand {
     /// Print a document as the table that a person reads
     Show(ShowSettings),
+    /// Print the JSON Schema of the document format, for editors
+    Schema,
 }
 
 /// Everything that `policy show` can be told.
@@ -36,6 +38,7 @@ impl ShowSettings {
 impl PolicyCommand {
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
+            Self::Schema => Ok(()),
             Self::Show(settings) => settings.url().map_or(Ok(()), DatabaseUrl::check),
         }
     }

@@ -158,7 +158,7 @@ pub fn decide(document: &Document, facts: &Facts) -> Decision {
     let verdict = row.map_or(Verdict::review(ReviewReason::NoRow, None), |row| verdict(document, row, facts));
     let asks = |row: &Row| (verdict.outcome == Outcome::RequestInformation).then(|| row.asks(facts));
     let requested_details = row.and_then(asks).unwrap_or_default();
-    let respond_by = respond_by(facts.received_at(), document.calendar());
+    let respond_by = respond_by(facts.waiting_since(), document.calendar());
     let scene = Scene {
         facts,
         parameters: document.parameters(),
@@ -179,7 +179,11 @@ pub fn decide(document: &Document, facts: &Facts) -> Decision {
         advice,
         rows: results
             .iter()
-            .map(|(row, result)| RowResult { row: row.id.clone(), result: result.clone() })
+            .map(|(row, result)| RowResult {
+                row: row.id.clone(),
+                clauses: row.clauses.clone(),
+                result: result.clone(),
+            })
             .collect(),
         policy_version: document.version().to_owned(),
         document_sha256: document.sha256().to_owned(),

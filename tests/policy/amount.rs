@@ -4,7 +4,7 @@ use super::desk::received_at;
 use makegood::domain::request::Claim;
 use makegood::policy::amount::{Grant, grants};
 use makegood::policy::facts::Value;
-use makegood::policy::table::Remedy;
+use makegood::policy::table::{Deductions, Remedy};
 use makegood::policy::{FactName, Facts};
 
 /// A purchase of 100 credits for 10.00 USD, with these numbers besides.
@@ -24,7 +24,7 @@ fn minor(grant: &Grant) -> i64 {
 #[test]
 fn without_unused_credits_an_earlier_underpayment_is_not_made_up_for() {
     let numbers = [(FactName::CreditsRefunded, 50), (FactName::RefundedMinor, 100)];
-    assert!(given(&[Remedy::RefundUnused], &numbers)[0].is_nothing());
+    assert!(given(&[Remedy::RefundUnused(Deductions::default())], &numbers)[0].is_nothing());
 }
 
 #[test]
@@ -35,21 +35,21 @@ fn credits_that_were_given_up_are_not_given_up_again() {
         (FactName::Unused, 60),
         (FactName::Undelivered, 60),
     ];
-    let grants = given(&[Remedy::RefundUnused], &numbers);
+    let grants = given(&[Remedy::RefundUnused(Deductions::default())], &numbers);
     assert_eq!((grants[0].credits.get(), grants[0].undelivered.get(), minor(&grants[0])), (10, 10, 100));
 }
 
 #[test]
 fn no_more_failed_credits_of_the_purchase_become_unused_than_failed_at_all() {
     let numbers = [(FactName::FailedCredits, 5), (FactName::FailedOfPurchase, 50)];
-    let grants = given(&[Remedy::RestoreFailed, Remedy::RefundUnused], &numbers);
+    let grants = given(&[Remedy::RestoreFailed, Remedy::RefundUnused(Deductions::default())], &numbers);
     assert_eq!((grants[0].credits.get(), grants[1].credits.get()), (5, 5));
 }
 
 #[test]
 fn a_full_refund_pays_what_was_not_paid_back_yet() {
     let numbers = [(FactName::PendingMinor, 300), (FactName::ReturnedMinor, 200), (FactName::Unused, 100)];
-    assert_eq!(minor(&given(&[Remedy::RefundFull], &numbers)[0]), 500);
+    assert_eq!(minor(&given(&[Remedy::RefundFull(Deductions::default())], &numbers)[0]), 500);
 }
 
 #[test]
@@ -61,5 +61,5 @@ fn what_cannot_be_restored_is_not_restored() {
 fn without_a_currency_nothing_is_paid() {
     let mut facts = Facts::new(Claim::TechnicalIssue, received_at());
     facts.set(FactName::PriceMinor, Value::Number(1000)).unwrap();
-    assert!(grants(&[Remedy::RefundFull], &facts)[0].is_nothing());
+    assert!(grants(&[Remedy::RefundFull(Deductions::default())], &facts)[0].is_nothing());
 }

@@ -2,7 +2,7 @@
 
 use super::desk::shipped;
 use super::document::{row, with_rows};
-use super::golden::consistent;
+use super::case::consistent;
 use makegood::policy::check::{Example, Finding, FindingKind, Report, check};
 use makegood::policy::{Document, Outcome, ReviewReason, decide};
 

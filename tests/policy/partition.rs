@@ -7,7 +7,7 @@ use super::document::with_rows;
 use super::plausible::plausible;
 use super::properties::{any_facts, likely_facts, seeded};
 use chrono::TimeDelta;
-use makegood::domain::case_file::CaseFile;
+use makegood::domain::case_file::{AttemptEnd, AttemptFile, CaseFile, NamedAttemptFile};
 use makegood::domain::money::Money;
 use makegood::domain::request::EvidenceKind;
 use makegood::policy::check::Partition;
@@ -146,7 +146,13 @@ fn any_file() -> impl Strategy<Value = CaseFile> {
             file.account.refunds_ever = i64::try_from(file.account.refunds_at.len()).unwrap();
             let delay = TimeDelta::hours(delay.unwrap_or(0));
             file.decided_at = file.received_at.checked_add_signed(delay).unwrap();
-            file.attempt_ended_at = attempted.then(|| before("1h"));
+            let ended = named.then(|| AttemptFile { at: before("1h"), end: AttemptEnd::Success });
+            file.attempt = attempted.then(|| NamedAttemptFile { ended, charged: credits(others) });
+            file.account.compensated_at = explains.then(|| before("1h")).into_iter().collect();
+            if let Some(known) = &mut file.purchase {
+                let list = known.purchase.price.minor_units.saturating_add(others).saturating_sub(50).max(0);
+                known.purchase.list_price = attempted.then(|| Money { minor_units: list, ..known.purchase.price });
+            }
             file
         },
     )

@@ -6,7 +6,7 @@ use makegood::policy::amount::grants;
 use makegood::policy::facts::{FactKind, Value};
 use makegood::policy::share::Share;
 use makegood::policy::span::Span;
-use makegood::policy::table::Remedy;
+use makegood::policy::table::{Deductions, Remedy};
 use makegood::policy::{Decision, FactName, Facts, Outcome, Recommendation, ReviewReason, decide};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -202,7 +202,7 @@ proptest! {
             ] {
                 facts.set(name, Value::Number(number)).unwrap();
             }
-            let grant = grants(&[Remedy::RefundUnused], &facts).remove(0);
+            let grant = grants(&[Remedy::RefundUnused(Deductions::default())], &facts).remove(0);
             prop_assert_eq!(grant.credits.get(), unused);
             given_up = given_up.checked_add(grant.credits.get()).unwrap();
             paid_back = paid_back.checked_add(grant.money.unwrap().minor_units).unwrap();
@@ -227,7 +227,7 @@ proptest! {
         ] {
             facts.set(name, Value::Number(number)).unwrap();
         }
-        let twice = [Remedy::RestoreFailed, Remedy::RefundUnused, Remedy::RefundUnused, Remedy::RestoreFailed];
+        let twice = [Remedy::RestoreFailed, Remedy::RefundUnused(Deductions::default()), Remedy::RefundUnused(Deductions::default()), Remedy::RestoreFailed];
         let given = grants(&twice, &facts);
         let whole = unused.checked_add(undelivered).and_then(|sum| sum.checked_add(failed)).unwrap();
         prop_assert_eq!(given[1].credits.get(), whole);

@@ -155,6 +155,9 @@ mod tests {
     use crate::domain::credits::Credits;
     use crate::domain::money::{Currency, Money};
     use crate::policy::SHIPPED;
+    use crate::policy::share::Share;
+    use crate::policy::table::Deductions;
+    use std::collections::BTreeMap;
 
     fn ordinary() -> Facts {
         super::super::ordinary::case(&Document::parse(SHIPPED).unwrap())
@@ -162,8 +165,22 @@ mod tests {
 
     #[test]
     fn the_amounts_of_every_remedy_stay_within_what_was_paid() {
-        let fixed = Remedy::RefundFixed([(Currency::parse("USD").unwrap(), 500)].into());
-        let all = [Remedy::RestoreUndelivered, Remedy::RestoreFailed, Remedy::RefundUnused, Remedy::RefundFull, fixed];
+        let amounts: BTreeMap<_, _> = [(Currency::parse("USD").unwrap(), 500)].into();
+        let less = Deductions {
+            fee: amounts.clone(),
+            fee_share: Share::parse("5%").unwrap(),
+            used_at_list_price: true,
+        };
+        let all = [
+            Remedy::RestoreUndelivered,
+            Remedy::RestoreFailed,
+            Remedy::RestoreAttempt,
+            Remedy::RefundUnused(Deductions::default()),
+            Remedy::RefundUnused(less.clone()),
+            Remedy::RefundFull(Deductions::default()),
+            Remedy::RefundFull(less),
+            Remedy::RefundFixed(amounts),
+        ];
         for one in &all {
             for other in &all {
                 let pair = [one.clone(), other.clone()];
@@ -182,7 +199,7 @@ mod tests {
                 let money = Money::new(currency, minor(facts));
                 vec![Grant { kind: RemedyKind::RefundUnused, credits, undelivered: Credits::ZERO, money }]
             };
-            first_broken(&[Remedy::RefundUnused], &ordinary(), given).map(|(_, guardrail, does)| (guardrail, does))
+            first_broken(&[Remedy::RefundUnused(Deductions::default())], &ordinary(), given).map(|(_, guardrail, does)| (guardrail, does))
         };
         let price = |facts: &Facts| facts.number(FactName::PriceMinor).unwrap();
         let none = |_: &Facts| 0;

@@ -6,8 +6,10 @@ use super::field::Field;
 use super::space::Cell;
 use crate::policy::document::{Document, Guardrail};
 use crate::policy::facts::{CLAIMS, FactName, Value, read_word, word};
-use crate::policy::table::{Outcome, Remedy, Row};
+use crate::policy::table::{Deductions, Outcome, Remedy, Row};
+use crate::domain::money::Currency;
 use crate::domain::request::{Claim, Detail};
+use std::collections::BTreeMap;
 
 /// A guardrail and the cells in which the row breaks it.
 pub(super) struct Breach {
@@ -78,23 +80,32 @@ pub(super) fn pays(field: &mut Field, remedies: &[Remedy]) -> Region {
                 restored = field.some(FactName::FailedOfPurchase);
                 Region::NONE
             }
-            Remedy::RestoreUndelivered | Remedy::Compensate(_) => Region::NONE,
-            Remedy::RefundUnused => {
+            Remedy::RestoreUndelivered | Remedy::RestoreAttempt | Remedy::Compensate(_) => Region::NONE,
+            Remedy::RefundUnused(less) => {
                 let (unused, undelivered) = (field.some(FactName::Unused), field.some(FactName::Undelivered));
-                field.any([unused, undelivered, restored])
+                let there = field.any([unused, undelivered, restored]);
+                let fee = with_fee(field, less);
+                field.sets.and(there, fee)
             }
-            Remedy::RefundFull => Region::ALL,
-            Remedy::RefundFixed(amounts) => {
-                let amounts = amounts.iter().filter(|(_, amount)| **amount > 0);
-                let codes: Vec<&str> = amounts.map(|(currency, _)| currency.code()).collect();
-                field.is(FactName::Currency, &codes)
-            }
+            Remedy::RefundFull(less) => with_fee(field, less),
+            Remedy::RefundFixed(amounts) => paid_in(field, amounts),
         };
         any = field.sets.or(any, pays);
     }
     let priced = field.some(FactName::PriceMinor);
     let currency = field.known(FactName::Currency);
     field.all([any, priced, currency])
+}
+
+/// The cells in which the policy says what a refund is after its fee.
+fn with_fee(field: &mut Field, less: &Deductions) -> Region {
+    if less.fee.is_empty() { Region::ALL } else { paid_in(field, &less.fee) }
+}
+
+/// The cells in which one of these currencies was paid.
+fn paid_in(field: &mut Field, amounts: &BTreeMap<Currency, i64>) -> Region {
+    let codes: Vec<&str> = amounts.keys().map(|currency| currency.code()).collect();
+    field.is(FactName::Currency, &codes)
 }
 
 /// The cells in which a machine may approve money at all: in a currency with a limit, and not after too many refunds.
@@ -133,7 +144,7 @@ pub(super) fn violated(field: &mut Field) -> Region {
 
 /// The full price, where nothing of the purchase is left that it could be paid for.
 fn given_up(field: &mut Field, remedies: &[Remedy]) -> Region {
-    if remedies.contains(&Remedy::RefundFull) {
+    if remedies.iter().any(|remedy| matches!(remedy, Remedy::RefundFull(_))) {
         field.is(FactName::Refunded, &["full"])
     } else {
         Region::NONE
@@ -150,8 +161,12 @@ fn declared(field: &mut Field, guardrail: Guardrail, remedies: &[Remedy]) -> (&'
             ("pays for dissatisfaction (§3.1)", field.is(FactName::Claim, &["dissatisfied"]))
         }
         Guardrail::PayForUsedCredits => {
-            // What pays for unused credits alone cannot pay for others; these pay whatever was used.
-            let blind = |remedy: &Remedy| matches!(remedy, Remedy::RefundFull | Remedy::RefundFixed(_));
+            // What pays for unused credits alone, or charges those that were used, cannot pay for others.
+            let blind = |remedy: &Remedy| match remedy {
+                Remedy::RefundFull(less) => !less.used_at_list_price,
+                Remedy::RefundFixed(_) => true,
+                _ => false,
+            };
             let (used, held) = (field.some(FactName::Used), field.some(FactName::Held));
             let any = if remedies.iter().any(blind) { field.sets.or(used, held) } else { Region::NONE };
             ("pays for credits that were used or are held (§3.1, §7.1)", any)

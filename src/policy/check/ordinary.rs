@@ -30,6 +30,7 @@ pub(super) fn case(document: &Document) -> Facts {
 fn file(document: &Document, received_at: DateTime<Utc>) -> Option<CaseFile> {
     Some(CaseFile {
         received_at,
+        waiting_since: None,
         decided_at: received_at,
         claim: Claim::Other,
         names_purchase: true,
@@ -49,7 +50,7 @@ fn file(document: &Document, received_at: DateTime<Utc>) -> Option<CaseFile> {
         twins: Vec::new(),
         attempts: Vec::new(),
         failed_credits: Credits::ZERO,
-        attempt_ended_at: None,
+        attempt: None,
         incidents: Vec::new(),
     })
 }

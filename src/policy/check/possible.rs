@@ -30,6 +30,12 @@ pub(super) enum Presence {
     WithOutage,
     /// Exactly when an outage is over.
     AfterOutage,
+    /// Exactly when the claim names an attempt.
+    WithAttempt,
+    /// Exactly when the attempt that the claim names has ended.
+    AfterAttempt,
+    /// Exactly when a list price is known.
+    WithListPrice,
     /// It may be known in any case.
     Free,
 }
@@ -55,7 +61,9 @@ pub(super) const fn presence(fact: FactName) -> Presence {
         | F::DuplicatesFound
         | F::TwinDisputed
         | F::FailedCredits
+        | F::RecentCompensations
         | F::PlatformFailures
+        | F::AttemptKnown
         | F::Outage => Presence::Always,
         F::OrderId
         | F::FirstPurchase
@@ -83,14 +91,20 @@ pub(super) const fn presence(fact: FactName) -> Presence {
         | F::PendingMinor
         | F::ReturnedMinor => Presence::WithPurchase,
         // Of the attributes it is one key that conditions ask for.
-        F::PriceReduced | F::Attributes | F::DeliveredAt => Presence::OnlyWithPurchase,
+        F::ListPriceMinor | F::Attributes | F::DeliveredAt => Presence::OnlyWithPurchase,
+        F::PriceReduced => Presence::WithListPrice,
         F::UndeliveredFor => Presence::WhileUndelivered,
         F::TwinPaidAt => Presence::WithDuplicate,
-        F::OutageLasted => Presence::WithOutage,
+        F::OutageLasted | F::OutageCompensated => Presence::WithOutage,
         F::OutageEndedAgo => Presence::AfterOutage,
-        F::AttemptAge => Presence::Free,
+        F::AttemptResult | F::AttemptCredits => Presence::WithAttempt,
+        F::AttemptAge => Presence::AfterAttempt,
+        F::WaitingSince => Presence::Free,
     }
 }
+
+/// Results of attempts that are over.
+const ENDED: &[&str] = &["success", "platform_failure", "other_failure"];
 
 /// Every cell that a case may fall into.
 pub(super) fn possible(field: &mut Field, document: &Document) -> Region {
@@ -103,6 +117,7 @@ pub(super) fn possible(field: &mut Field, document: &Document) -> Region {
         untouched(field),
         credits(field),
         money(field),
+        reduction(field),
         times(field),
     ];
     field.all(parts)
@@ -126,6 +141,9 @@ fn known(field: &mut Field) -> Region {
                 Presence::WhileUndelivered => field.some(FactName::Undelivered),
                 Presence::WithOutage => field.is(FactName::Outage, &["open", "over"]),
                 Presence::AfterOutage => field.is(FactName::Outage, &["over"]),
+                Presence::WithAttempt => field.truth(FactName::AttemptKnown),
+                Presence::AfterAttempt => field.is(FactName::AttemptResult, ENDED),
+                Presence::WithListPrice => field.known(FactName::ListPriceMinor),
                 // No instant is in the space.
                 Presence::WithDuplicate | Presence::Free => continue,
             };
@@ -334,6 +352,19 @@ fn money(field: &mut Field) -> Region {
         field.implies(refunded, something),
         field.implies(full, either),
     ];
+    field.all(parts)
+}
+
+/// A price is reduced when it is below the list price.
+fn reduction(field: &mut Field) -> Region {
+    let reduced = field.certainly(FactName::PriceReduced, |cell| *cell == Cell::Is(Value::Bool(true)));
+    let whole = field.certainly(FactName::PriceReduced, |cell| *cell == Cell::Is(Value::Bool(false)));
+    let below = field.relation(&[FactName::PriceMinor, FactName::ListPriceMinor], |cells| match cells {
+        [price, list] => price.0 < list.1,
+        _ => true,
+    });
+    let not_below = field.at_most(FactName::ListPriceMinor, FactName::PriceMinor);
+    let parts = [field.implies(reduced, below), field.implies(whole, not_below)];
     field.all(parts)
 }
 

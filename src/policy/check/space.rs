@@ -104,7 +104,7 @@ pub(super) struct Space {
 
 /// Facts that guardrails and what can occur are said by, whatever the document speaks about. They come first in the
 /// order of the variables: the first rows of a table ask for them, and so the sets stay small.
-const ALWAYS: [FactName; 26] = [
+const ALWAYS: [FactName; 29] = [
     FactName::Claim,
     FactName::PurchaseKnown,
     FactName::EvidenceGiven,
@@ -131,6 +131,9 @@ const ALWAYS: [FactName; 26] = [
     FactName::PriceMinor,
     FactName::PurchaseKind,
     FactName::Outage,
+    FactName::AttemptKnown,
+    FactName::AttemptResult,
+    FactName::ListPriceMinor,
 ];
 
 /// Where a fact must be told apart.
@@ -269,11 +272,13 @@ fn cuts(document: &Document) -> BTreeMap<Place, Cuts> {
     }
     let recent = limits.recent_refunds_at_most.saturating_add(1);
     cuts.entry((FactName::RecentRefunds, None)).or_default().numbers.insert(recent);
-    let fixed = document.rows().iter().flat_map(|row| &row.remedies).filter_map(|remedy| match remedy {
-        Remedy::RefundFixed(amounts) => Some(amounts.keys()),
-        _ => None,
+    let amounts = document.rows().iter().flat_map(|row| &row.remedies).filter_map(|remedy| match remedy {
+        Remedy::RefundFixed(amounts) => Some(amounts),
+        Remedy::RefundUnused(less) | Remedy::RefundFull(less) => Some(&less.fee),
+        Remedy::RestoreUndelivered | Remedy::RestoreFailed | Remedy::RestoreAttempt | Remedy::Compensate(_) => None,
     });
-    let codes = limits.approve_at_most.keys().chain(fixed.flatten()).map(|code| code.code().to_owned());
+    let codes = limits.approve_at_most.keys().chain(amounts.flat_map(BTreeMap::keys));
+    let codes = codes.map(|currency| currency.code().to_owned());
     cuts.entry((FactName::Currency, None)).or_default().texts.extend(codes);
     cuts
 }

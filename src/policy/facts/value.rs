@@ -238,6 +238,12 @@ impl Facts {
         self.time(FactName::ReceivedAt).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
+    /// Since when the customer waits for our next answer (§4.1).
+    #[must_use]
+    pub fn waiting_since(&self) -> DateTime<Utc> {
+        self.time(FactName::WaitingSince).unwrap_or_else(|| self.received_at())
+    }
+
     /// All known facts, by name.
     pub fn iter(&self) -> impl Iterator<Item = (FactName, &Value)> {
         self.0.iter().map(|(name, value)| (*name, value))

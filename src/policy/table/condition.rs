@@ -12,6 +12,8 @@ pub struct Bound {
     pub number: i64,
     /// As the document writes it, with the parameter it came from.
     pub written: String,
+    /// The parameter that it came from; `None` for a literal.
+    pub parameter: Option<String>,
 }
 
 /// What is asked of a fact's value.
@@ -67,6 +69,16 @@ pub struct FailedCondition {
     pub found: Option<String>,
 }
 
+impl fmt::Display for FailedCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fact, wanted, found } = self;
+        match found {
+            Some(found) => write!(f, "{fact} is {found}, wanted {wanted}"),
+            None => write!(f, "{fact} is not known, wanted {wanted}"),
+        }
+    }
+}
+
 impl Condition {
     /// `None` when the condition holds. An absent fact fulfils no condition, not even a negative one.
     #[must_use]
@@ -87,6 +99,19 @@ impl Condition {
 }
 
 impl Test {
+    /// The bound of a comparison.
+    #[must_use]
+    pub const fn bound(&self) -> Option<&Bound> {
+        match self {
+            Self::Exactly(bound)
+            | Self::AtLeast(bound)
+            | Self::MoreThan(bound)
+            | Self::AtMost(bound)
+            | Self::LessThan(bound) => Some(bound),
+            _ => None,
+        }
+    }
+
     fn holds(&self, value: &Value, facts: &Facts) -> bool {
         match (self, value) {
             (Self::Is(wanted), Value::Bool(truth)) => wanted == truth,
