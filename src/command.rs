@@ -5,6 +5,7 @@ mod balance;
 mod batch;
 mod case;
 mod chargeback;
+mod check_policy;
 mod delivery;
 mod dispute;
 mod evaluate;
@@ -29,12 +30,15 @@ mod sweep;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use check_policy::Checks;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
-// What the wire shows of a decision.
+// What the wire shows of a decision, and of a document.
+pub use crate::policy::check::{Example, Finding, FindingKind, Report};
 pub use crate::policy::{
-    Decision, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult,
+    Decision, Document, DocumentError, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason,
+    RowOutcome, RowResult,
 };
 
 pub use attempt::{
@@ -44,6 +48,7 @@ pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
+pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use grant::{GrantAnswer, GrantCredits};
@@ -78,6 +83,7 @@ pub struct Desk {
     policies: Policies,
     lanes: Lanes,
     rehearsals: Rehearsals,
+    checks: Checks,
 }
 
 impl Desk {
@@ -86,6 +92,6 @@ impl Desk {
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
         let lanes = Lanes::start(&store, &policies);
-        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
+        Self { store, policies, lanes, rehearsals: Rehearsals::default(), checks: Checks::default() }
     }
 }

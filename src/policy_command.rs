@@ -1,21 +1,26 @@
 //! `makegood policy`: reads a policy document and prints what a person wants to know of it.
 
+mod check;
+
 use crate::config::{PolicyCommand, ShowSettings};
 use crate::policy::{Document, SHIPPED, schema, show};
 use crate::store::{Error, Limits, Store, Tx, Work};
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
-/// Does what was asked.
+/// Does what was asked, and says how the process should end.
 ///
 /// # Errors
 /// A sentence for the person who asked.
-pub async fn run(command: PolicyCommand) -> anyhow::Result<()> {
+pub async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     match command {
-        PolicyCommand::Show(settings) => show(&settings).await,
-        PolicyCommand::Schema => print(&schema::text()),
+        PolicyCommand::Show(settings) => show(&settings).await?,
+        PolicyCommand::Schema => print(&schema::text())?,
+        PolicyCommand::Check(settings) => return check::run(&settings),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn show(settings: &ShowSettings) -> anyhow::Result<()> {

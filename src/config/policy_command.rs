@@ -2,6 +2,7 @@
 
 use super::DatabaseUrl;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// What is done with a policy document.
 #[derive(Clone, Debug, Subcommand)]
@@ -10,6 +11,8 @@ pub enum PolicyCommand {
     Show(ShowSettings),
     /// Print the JSON Schema of the document format, for editors
     Schema,
+    /// Prove what can be proved of a document; exit 1 when it is broken, 2 when it cannot be read
+    Check(CheckSettings),
 }
 
 /// Everything that `policy show` can be told.
@@ -27,6 +30,17 @@ pub struct ShowSettings {
     url: Option<DatabaseUrl>,
 }
 
+/// Everything that `policy check` can be told.
+#[derive(Clone, Debug, Args)]
+pub struct CheckSettings {
+    /// The document
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// One JSON object, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl ShowSettings {
     /// The server to look in, if one was named.
     #[must_use]
@@ -38,7 +52,7 @@ impl ShowSettings {
 impl PolicyCommand {
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Schema => Ok(()),
+            Self::Schema | Self::Check(_) => Ok(()),
             Self::Show(settings) => settings.url().map_or(Ok(()), DatabaseUrl::check),
         }
     }

@@ -6,6 +6,7 @@ mod credit;
 mod fields;
 mod history;
 mod incident;
+mod policy_check;
 mod refund;
 
 pub(super) use by_hand::{grant_credits, revoke_credits};
@@ -18,6 +19,7 @@ pub(super) use history::{get_usage, list_entries, list_lots};
 pub(super) use incident::{
     IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
 };
+pub(super) use policy_check::check_policy;
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
 };

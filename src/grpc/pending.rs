@@ -1,10 +1,12 @@
 //! RPCs whose behaviour is still to come: they say so, and name themselves.
 
-use super::{Api, status};
+use super::context::Opened;
+use super::{Api, decode, encode, respond, status, within};
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
 use crate::proto::makegood::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
 
 #[tonic::async_trait]
 impl AccountService for Api {
@@ -48,9 +50,14 @@ impl PolicyService for Api {
 
     async fn check_policy(
         &self,
-        _: Request<v1::CheckPolicyRequest>,
+        request: Request<v1::CheckPolicyRequest>,
     ) -> Result<Response<v1::CheckPolicyResponse>, Status> {
-        Err(status::not_implemented("CheckPolicy"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.PolicyService/CheckPolicy", request)?;
+        let document = decode::check_policy(message, context.clock.now())?;
+        let read = self.desk().check_policy(document).instrument(span);
+        let checked = within(timeout, status::deadline_exceeded, read).await?;
+        Ok(respond(encode::check_policy(&checked), false))
     }
 
     async fn publish_policy(

@@ -28,6 +28,9 @@ use self::space::Space;
 use super::document::Document;
 use super::table::{Outcome, Row};
 
+/// Most errors that a report lists: enough to know that a document is broken all over.
+pub const MAX_ERRORS: usize = 100;
+
 /// Most warnings that a report lists: more than a person reads.
 pub const MAX_WARNINGS: usize = 400;
 
@@ -114,7 +117,8 @@ impl<'a> Analysis<'a> {
             }
         }
         let (taken, many) = (takers.join(", "), if takers.len() == 1 { "row" } else { "rows" });
-        let message = format!("row {id} never decides: {many} {taken} before it take every case that fits it");
+        let message =
+            format!("row {id} never decides: {many} {taken} before it take every case that fits it");
         let example = smallest(&self.field, self.document, walked.fits);
         let about: Vec<&str> = std::iter::once(id.as_str()).chain(takers).collect();
         Some(finding(FindingKind::ShadowedRow, message, &about, None, example))
@@ -123,8 +127,12 @@ impl<'a> Analysis<'a> {
     fn guardrails(&mut self, progress: &mut dyn FnMut(Progress)) {
         let document = self.document;
         let of = self.rows.len();
-        let approved: Vec<Region> =
-            self.rows.iter().filter(|walked| walked.row.outcome == Outcome::Approve).map(|row| row.hits).collect();
+        let approved: Vec<Region> = self
+            .rows
+            .iter()
+            .filter(|walked| walked.row.outcome == Outcome::Approve)
+            .map(|row| row.hits)
+            .collect();
         let approved = self.field.any(approved);
         let unread = guardrail::on_evidence(&mut self.field, document, approved);
         for done in 0..of {
@@ -132,7 +140,8 @@ impl<'a> Analysis<'a> {
             let Some(Walked { row, hits, .. }) = self.rows.get(done) else { continue };
             let (row, hits) = (*row, *hits);
             for breach in guardrail::breaches(&mut self.field, document, row, hits, unread) {
-                let kind = if breach.engine { FindingKind::EngineGuardrail } else { FindingKind::DeclaredGuardrail };
+                let kind =
+                    if breach.engine { FindingKind::EngineGuardrail } else { FindingKind::DeclaredGuardrail };
                 let message = format!("row {} {}", row.id, breach.does);
                 let example = smallest(&self.field, document, breach.region);
                 self.find(kind, message, &[&row.id], Some(breach.guardrail), example);
@@ -197,6 +206,7 @@ impl<'a> Analysis<'a> {
 
     fn report(mut self, all_warnings: bool) -> Report {
         self.errors.sort_by_key(|finding| finding.kind);
+        self.errors.truncate(MAX_ERRORS);
         let cells = self.field.sets.count(self.possible);
         let nodes = self.field.sets.size();
         let findings = self.errors.into_iter().chain(self.warnings).collect();
@@ -241,6 +251,9 @@ mod tests {
         assert!(!report.passed());
         let [finding] = report.findings.as_slice() else { panic!("{report:?}") };
         assert_eq!(finding.kind, FindingKind::TooIntricate);
-        assert_eq!(finding.message, "the document is too intricate to be proved: its rows and thresholds take more than 2000 nodes");
+        assert_eq!(
+            finding.message,
+            "the document is too intricate to be proved: its rows and thresholds take more than 2000 nodes"
+        );
     }
 }

@@ -21,6 +21,7 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod pages;
+mod policy_checks;
 mod restorations;
 mod roles;
 mod service;

@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 19] = [
+const WORKING: [&str; 20] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -47,6 +47,7 @@ const WORKING: [&str; 19] = [
     "IncidentService/DeclareIncident",
     "IncidentService/ResolveIncident",
     "IncidentService/RestoreIncident",
+    "PolicyService/CheckPolicy",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
     "RefundService/RecordRefundResult",

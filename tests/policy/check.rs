@@ -1,8 +1,8 @@
 //! What a check finds: for each kind of finding a small document that has it, with the case that shows it.
 
+use super::case::consistent;
 use super::desk::shipped;
 use super::document::{row, with_rows};
-use super::case::consistent;
 use makegood::policy::check::{Example, Finding, FindingKind, Report, check};
 use makegood::policy::{Document, Outcome, ReviewReason, decide};
 
@@ -77,6 +77,23 @@ fn the_shipped_policy_comes_out_clean() {
 }
 
 #[test]
+fn the_example_policies_come_out_clean() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
+    let mut checked = 0_usize;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let document = Document::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let report = check(&document, &mut |_| ());
+        assert_eq!(errors(&report), [], "{}", path.display());
+        for example in report.findings.iter().filter_map(|finding| finding.example.as_ref()) {
+            assert_eq!(consistent(&example.facts), Ok(()), "{example}");
+        }
+        checked = checked.saturating_add(1);
+    }
+    assert!(checked >= 3);
+}
+
+#[test]
 fn a_case_that_no_row_answers_is_found() {
     let report = report(&[
         line("1", &[("when", r#"[{ purchase_age = { at_most = "7d" } }]"#)]),
@@ -108,7 +125,11 @@ fn a_row_whose_conditions_no_case_fits_is_found() {
     ] {
         let report = report(&[line("1", &[("when", when)]), line("2", &[])]);
         let expected = "row 1 never decides: no case that can occur fits its conditions";
-        assert_eq!(errors(&report), [(FindingKind::UnreachableRow, expected.to_owned(), String::new())], "{when}");
+        assert_eq!(
+            errors(&report),
+            [(FindingKind::UnreachableRow, expected.to_owned(), String::new())],
+            "{when}"
+        );
     }
 }
 
@@ -133,7 +154,8 @@ fn money_while_the_bank_decides_and_after_a_violation_is_found() {
     let report = report(&[line("1", &paying(&[("claims", r#"["technical_issue"]"#)])), line("2", &[])]);
     let found = errors(&report);
     let kind = FindingKind::EngineGuardrail;
-    let disputed = "row 1 pays while the bank has yet to decide a dispute, or after it returned the money (§6)";
+    let disputed =
+        "row 1 pays while the bank has yet to decide a dispute, or after it returned the money (§6)";
     let violated = "row 1 pays to a terminated account or after a confirmed violation (§3.3)";
     assert_eq!(
         found,
@@ -163,7 +185,8 @@ fn the_full_price_for_credits_given_up_is_found() {
     let claims = ("claims", r#"["duplicate_purchase"]"#);
     let full = [claims, ("outcome", r#""APPROVE""#), ("remedies", r#"["refund_full"]"#)];
     let untouched = r#"[{ refunded = "full" }, { untouched = true }]"#;
-    let report = report(&[barriers(), line("1", &[&full[..], &[("when", untouched)]].concat()), line("2", &[])]);
+    let report =
+        report(&[barriers(), line("1", &[&full[..], &[("when", untouched)]].concat()), line("2", &[])]);
     let broken: Vec<_> = report.errors().filter_map(|finding| finding.guardrail.as_deref()).collect();
     assert!(broken.contains(&"pay_for_refunded_credits"), "{broken:?}");
     let whole = line("1", &[&full[..], &[("when", "[{ untouched = true }]")]].concat());
@@ -175,7 +198,8 @@ fn an_approval_because_of_papers_is_found() {
     let restores = [("outcome", r#""APPROVE""#), ("remedies", r#"["restore_failed"]"#)];
     // Said outright, by the kind of paper, or by asking for papers first and approving whoever sends some.
     let outright = line("1", &[&restores[..], &[("when", "[{ evidence_given = true }]")]].concat());
-    let by_kind = line("1", &[&restores[..], &[("when", r#"[{ details_given = { has = "logs" } }]"#)]].concat());
+    let by_kind =
+        line("1", &[&restores[..], &[("when", r#"[{ details_given = { has = "logs" } }]"#)]].concat());
     let asks = [("outcome", r#""REQUEST_INFORMATION""#), ("request", r#"["logs"]"#)];
     let unasked = ("when", r#"[{ information_asked = { lacks = "logs" } }]"#);
     let asked = format!("{}{}", line("1", &[&asks[..], &[unasked]].concat()), line("2", &restores));
@@ -184,7 +208,8 @@ fn an_approval_because_of_papers_is_found() {
         (by_kind, "1", "claim = other, evidence_given = true, details_given = logs, order_id"),
         (asked, "2", "claim = other, evidence_given = true, details_given = logs, order_id"),
     ] {
-        let report = report(&[rows, line("9", &[("when", "[{ used = { at_least = 0 } }]")]), line("10", &[])]);
+        let report =
+            report(&[rows, line("9", &[("when", "[{ used = { at_least = 0 } }]")]), line("10", &[])]);
         let found = report.errors().find(|finding| finding.kind == FindingKind::EngineGuardrail).unwrap();
         assert_eq!(found.guardrail.as_deref(), Some("approve_on_evidence"));
         assert_eq!(found.rows, [row]);
@@ -201,10 +226,34 @@ fn what_the_document_forbids_itself_is_found() {
     let fixed = ("remedies", r#"[{ refund_fixed = { USD = 100 } }]"#);
     let used = "claim = other, untouched = false, used = 1";
     for (claim, remedies, name, does, example) in [
-        ("change_of_mind", None, "pay_for_change_of_mind", "pays for a change of mind (§3.2)", "claim = change_of_mind"),
-        ("dissatisfied", None, "pay_for_dissatisfaction", "pays for dissatisfaction (§3.1)", "claim = dissatisfied"),
-        ("other", Some(full), "pay_for_used_credits", "pays for credits that were used or are held (§3.1, §7.1)", used),
-        ("other", Some(fixed), "pay_for_used_credits", "pays for credits that were used or are held (§3.1, §7.1)", used),
+        (
+            "change_of_mind",
+            None,
+            "pay_for_change_of_mind",
+            "pays for a change of mind (§3.2)",
+            "claim = change_of_mind",
+        ),
+        (
+            "dissatisfied",
+            None,
+            "pay_for_dissatisfaction",
+            "pays for dissatisfaction (§3.1)",
+            "claim = dissatisfied",
+        ),
+        (
+            "other",
+            Some(full),
+            "pay_for_used_credits",
+            "pays for credits that were used or are held (§3.1, §7.1)",
+            used,
+        ),
+        (
+            "other",
+            Some(fixed),
+            "pay_for_used_credits",
+            "pays for credits that were used or are held (§3.1, §7.1)",
+            used,
+        ),
         (
             "credits_not_delivered",
             None,
@@ -237,7 +286,8 @@ fn what_the_document_forbids_itself_is_found() {
 
 #[test]
 fn money_that_only_a_person_may_pay_breaks_no_declared_guardrail() {
-    let rows = [barriers(), line("1", &paying(&[("claims", r#"["change_of_mind"]"#)])), line("2", &[])].concat();
+    let rows =
+        [barriers(), line("1", &paying(&[("claims", r#"["change_of_mind"]"#)])), line("2", &[])].concat();
     let text = with_rows(&rows);
     let (head, tail) = text.split_once("[limits.approve_at_most]").unwrap();
     let (_, tail) = tail.split_once("\n# ").unwrap();
@@ -263,11 +313,13 @@ fn two_rows_whose_order_decides_are_warned_about() {
         [
             (
                 "row 1 (DENY) comes before row 2 (REVIEW), and both fit this case",
-                "claim = other, untouched = false, used = 1, purchase_kind = subscription, renewal = true".to_owned()
+                "claim = other, untouched = false, used = 1, purchase_kind = subscription, renewal = true"
+                    .to_owned()
             ),
             (
                 "row 2 (REVIEW) comes before row 3 (DENY), and both fit this case",
-                "claim = other, untouched = false, held = 1, purchase_kind = subscription, renewal = true".to_owned()
+                "claim = other, untouched = false, held = 1, purchase_kind = subscription, renewal = true"
+                    .to_owned()
             ),
         ]
     );

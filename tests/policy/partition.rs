@@ -13,7 +13,9 @@ use makegood::domain::request::EvidenceKind;
 use makegood::policy::check::Partition;
 use makegood::policy::decision::NO_ROW;
 use makegood::policy::facts::{CLAIMS, FactKind, Value};
-use makegood::policy::{Decision, Document, FactName, Facts, Grant, Recommendation, RemedyKind, ReviewReason, decide};
+use makegood::policy::{
+    Decision, Document, FactName, Facts, Grant, Recommendation, RemedyKind, ReviewReason, decide,
+};
 use proptest::prelude::*;
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -50,16 +52,24 @@ fn conditions(fact: FactName) -> Vec<String> {
     let name = fact.name();
     match fact.kind() {
         FactKind::Bool => vec![format!("{name} = true"), format!("{name} = false")],
-        FactKind::Word(words) => vec![format!("{name} = {{ not = {:?} }}", words[0]), format!("{name} = {:?}", words[1])],
+        FactKind::Word(words) => {
+            vec![format!("{name} = {{ not = {:?} }}", words[0]), format!("{name} = {:?}", words[1])]
+        }
         FactKind::Text => vec![format!("{name} = {{ one_of = [\"USD\", \"order-1\"] }}")],
         FactKind::Set(words) => vec![
             format!("{name} = {{ has = {:?}, lacks = {:?} }}", words[0], words[1]),
             format!("{name} = {{ has_any = [{:?}, {:?}] }}", words[2], words[3]),
             format!("{name} = {{ empty = true }}"),
-            format!("{name} = {{ any_outside = \"{}\" }}", if words.len() > 6 { "details_given" } else { name }),
+            format!(
+                "{name} = {{ any_outside = \"{}\" }}",
+                if words.len() > 6 { "details_given" } else { name }
+            ),
         ],
         FactKind::Count | FactKind::Credits | FactKind::Minor => {
-            vec![format!("{name} = {{ at_least = 1, less_than = 40 }}"), format!("{name} = {{ more_than = 100 }}")]
+            vec![
+                format!("{name} = {{ at_least = 1, less_than = 40 }}"),
+                format!("{name} = {{ more_than = 100 }}"),
+            ]
         }
         FactKind::Share => vec![format!("{name} = {{ at_least = \"50%\" }}"), format!("{name} = \"100%\"")],
         FactKind::Duration => vec![format!("{name} = {{ more_than = \"24h\", at_most = \"7d\" }}")],
@@ -133,14 +143,16 @@ fn any_file() -> impl Strategy<Value = CaseFile> {
         |(mut file, (amount, date, (explains, attempted, named), papers), others, delay)| {
             let price = file.purchase.as_ref().map(|known| known.purchase.price);
             let price = price.unwrap_or(Money::zero(usd(0).currency));
-            file.details.amount_paid = amount.map(|fits| if fits { price } else { Money::zero(price.currency) });
+            file.details.amount_paid =
+                amount.map(|fits| if fits { price } else { Money::zero(price.currency) });
             file.details.purchased_at = date.map(before);
             file.details.explanation = explains.then(|| "it broke".to_owned());
             file.details.attempted_at = attempted.then(|| before("1h"));
             file.names_purchase = named || file.purchase.is_some();
             file.evidence.extend(papers);
             file.evidence_reused = explains && !file.evidence.is_empty();
-            let (unused, used) = file.purchase.as_ref().map_or((0, 0), |known| (known.unused.get(), known.used.get()));
+            let (unused, used) =
+                file.purchase.as_ref().map_or((0, 0), |known| (known.unused.get(), known.used.get()));
             file.account.available_credits = credits(unused.saturating_add(others));
             file.account.used_credits = credits(used.saturating_add(others));
             file.account.refunds_ever = i64::try_from(file.account.refunds_at.len()).unwrap();
@@ -151,7 +163,8 @@ fn any_file() -> impl Strategy<Value = CaseFile> {
             file.account.compensated_at = explains.then(|| before("1h")).into_iter().collect();
             if let Some(known) = &mut file.purchase {
                 let list = known.purchase.price.minor_units.saturating_add(others).saturating_sub(50).max(0);
-                known.purchase.list_price = attempted.then(|| Money { minor_units: list, ..known.purchase.price });
+                known.purchase.list_price =
+                    attempted.then(|| Money { minor_units: list, ..known.purchase.price });
             }
             file
         },

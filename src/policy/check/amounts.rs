@@ -40,7 +40,9 @@ impl Figures {
             let settled = [0, thirds, price];
             given_up.into_iter().flat_map(move |given_up| {
                 settled.into_iter().flat_map(move |settled| {
-                    let rest = [0, 1].into_iter().flat_map(move |pending| [0, thirds, price].map(|back| (pending, back)));
+                    let rest = [0, 1]
+                        .into_iter()
+                        .flat_map(move |pending| [0, thirds, price].map(|back| (pending, back)));
                     rest.flat_map(move |(pending, returned)| {
                         let figures = Self {
                             price,
@@ -64,8 +66,10 @@ impl Figures {
     fn with_credits(self) -> impl Iterator<Item = Self> {
         let bought = self.bought;
         let unused = [0, 1, bought].into_iter().map(move |unused| Self { unused, ..self });
-        let undelivered = unused.flat_map(move |figures| [0, bought].map(|undelivered| Self { undelivered, ..figures }));
-        let failed = undelivered.flat_map(move |figures| [0, bought].map(|failed| Self { failed, ..figures }));
+        let undelivered =
+            unused.flat_map(move |figures| [0, bought].map(|undelivered| Self { undelivered, ..figures }));
+        let failed =
+            undelivered.flat_map(move |figures| [0, bought].map(|failed| Self { failed, ..figures }));
         failed.flat_map(|figures| [false, true].map(|restorable| Self { restorable, ..figures }))
     }
 
@@ -199,13 +203,20 @@ mod tests {
                 let money = Money::new(currency, minor(facts));
                 vec![Grant { kind: RemedyKind::RefundUnused, credits, undelivered: Credits::ZERO, money }]
             };
-            first_broken(&[Remedy::RefundUnused(Deductions::default())], &ordinary(), given).map(|(_, guardrail, does)| (guardrail, does))
+            first_broken(&[Remedy::RefundUnused(Deductions::default())], &ordinary(), given)
+                .map(|(_, guardrail, does)| (guardrail, does))
         };
         let price = |facts: &Facts| facts.number(FactName::PriceMinor).unwrap();
         let none = |_: &Facts| 0;
         let bought = |facts: &Facts| facts.number(FactName::Bought).unwrap();
         assert_eq!(pays(none, none), None);
-        assert_eq!(pays(none, price), Some(("pay_for_refunded_credits", "pays more than the credits given up are worth")));
-        assert_eq!(pays(bought, none), Some(("pay_for_refunded_credits", "pays for credits that are not there any more")));
+        assert_eq!(
+            pays(none, price),
+            Some(("pay_for_refunded_credits", "pays more than the credits given up are worth"))
+        );
+        assert_eq!(
+            pays(bought, none),
+            Some(("pay_for_refunded_credits", "pays for credits that are not there any more"))
+        );
     }
 }

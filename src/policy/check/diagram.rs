@@ -189,7 +189,8 @@ impl Diagram {
             }
             None => {
                 let width = self.widths.get(variable).copied().unwrap_or(0);
-                let children: Vec<_> = (0..width).map(|choice| self.child(region, variable, choice)).collect();
+                let children: Vec<_> =
+                    (0..width).map(|choice| self.child(region, variable, choice)).collect();
                 let children = children.into_iter().map(|child| self.cut(child, chosen, done)).collect();
                 self.node(variable, children)
             }

@@ -1,10 +1,10 @@
 //! From a cell to a case that a person can read: facts that fit each other, as ordinary as the cell allows.
 
+use super::diagram::Region;
 use super::field::{Field, representative};
 use super::possible::{Presence, presence};
 use super::report::Example;
 use super::space::{Cell, Space, Variable};
-use super::diagram::Region;
 use crate::policy::decision::decide;
 use crate::policy::document::Document;
 use crate::policy::facts::{FactName, Facts, Value};
@@ -31,7 +31,9 @@ fn price(space: &Space, variable: usize, choice: usize) -> u32 {
     }
     match space.variables.get(variable).map(Variable::fact) {
         Some(FactName::Claim) => 1,
-        Some(FactName::Untouched | FactName::UsedShare | FactName::RestorationPossible | FactName::Violation) => 2,
+        Some(
+            FactName::Untouched | FactName::UsedShare | FactName::RestorationPossible | FactName::Violation,
+        ) => 2,
         _ => 10,
     }
 }
@@ -56,7 +58,10 @@ fn telling(space: &Space, cell: &[usize], facts: &Facts) -> Vec<(FactName, Strin
 fn goes_with_purchase(fact: FactName) -> bool {
     matches!(
         presence(fact),
-        Presence::WithPurchase | Presence::OnlyWithPurchase | Presence::WhileUndelivered | Presence::WithDuplicate
+        Presence::WithPurchase
+            | Presence::OnlyWithPurchase
+            | Presence::WhileUndelivered
+            | Presence::WithDuplicate
     )
 }
 
@@ -122,9 +127,10 @@ struct Ranges<'a> {
 impl Ranges<'_> {
     /// The first and the last number that the fact may have; any, when nobody speaks about it.
     fn of(&self, fact: FactName) -> (i64, i64) {
-        let chosen = self.space.fact(fact, None).and_then(|(variable, cells)| {
-            self.cell.get(variable).and_then(|choice| cells.get(*choice))
-        });
+        let chosen = self
+            .space
+            .fact(fact, None)
+            .and_then(|(variable, cells)| self.cell.get(variable).and_then(|choice| cells.get(*choice)));
         match chosen {
             Some(Cell::Range(first, last)) => (*first, *last),
             _ => (0, i64::MAX),
@@ -147,13 +153,25 @@ fn figures(facts: &Facts, ranges: &Ranges<'_>) -> Option<Vec<(FactName, Value)>>
     let ordinary = facts.number(FactName::Bought).unwrap_or(0);
     let (first, last) = ranges.of(FactName::Bought);
     let used = ranges.least(FactName::Used);
-    let sums = [ordinary, 100, used, used.saturating_mul(2), used.saturating_mul(100), 10_000, 1_000_000, first, last];
-    sums.into_iter().filter(|bought| *bought > 0 && ranges.allows(FactName::Bought, *bought)).find_map(|bought| {
-        let (least, most) = ranges.of(FactName::UsedShare);
-        let first = part(bought, least).max(ranges.least(FactName::Used));
-        let last = part(bought, most.saturating_add(1)).saturating_sub(1);
-        [first, last, bought].into_iter().find_map(|used| split(facts, ranges, bought, used))
-    })
+    let sums = [
+        ordinary,
+        100,
+        used,
+        used.saturating_mul(2),
+        used.saturating_mul(100),
+        10_000,
+        1_000_000,
+        first,
+        last,
+    ];
+    sums.into_iter().filter(|bought| *bought > 0 && ranges.allows(FactName::Bought, *bought)).find_map(
+        |bought| {
+            let (least, most) = ranges.of(FactName::UsedShare);
+            let first = part(bought, least).max(ranges.least(FactName::Used));
+            let last = part(bought, most.saturating_add(1)).saturating_sub(1);
+            [first, last, bought].into_iter().find_map(|used| split(facts, ranges, bought, used))
+        },
+    )
 }
 
 /// The least number of credits that are such a share of those bought.

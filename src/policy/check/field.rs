@@ -2,9 +2,9 @@
 
 use super::diagram::{Diagram, Region};
 use super::space::{Cell, Space, Variable};
+use crate::domain::request::{Claim, Detail};
 use crate::policy::facts::{DETAILS, FactKind, FactName, Facts, Value, read_word, word};
 use crate::policy::table::{Ask, Condition, Outcome, Row, Test};
-use crate::domain::request::{Claim, Detail};
 use std::collections::BTreeMap;
 
 /// Most combinations of cells for which figures are compared; a document that cuts finer is proved without.
@@ -66,11 +66,7 @@ impl Field {
 
     /// The cells in which numbers can be found, one in each fact's cell, that are related. Whatever cannot be known
     /// is not held against them. `related` is told the first and last number of each cell, in the order of the facts.
-    pub(super) fn relation(
-        &mut self,
-        facts: &[FactName],
-        related: impl Fn(&[(i64, i64)]) -> bool,
-    ) -> Region {
+    pub(super) fn relation(&mut self, facts: &[FactName], related: impl Fn(&[(i64, i64)]) -> bool) -> Region {
         let mut places: Vec<(usize, usize, Vec<Cell>)> = Vec::new();
         for (at, fact) in facts.iter().enumerate() {
             if let Some((variable, cells)) = self.space.fact(*fact, None) {

@@ -4,11 +4,11 @@
 use super::diagram::Region;
 use super::field::Field;
 use super::space::Cell;
+use crate::domain::money::Currency;
+use crate::domain::request::{Claim, Detail};
 use crate::policy::document::{Document, Guardrail};
 use crate::policy::facts::{CLAIMS, FactName, Value, read_word, word};
 use crate::policy::table::{Deductions, Outcome, Remedy, Row};
-use crate::domain::money::Currency;
-use crate::domain::request::{Claim, Detail};
 use std::collections::BTreeMap;
 
 /// A guardrail and the cells in which the row breaks it.
@@ -23,14 +23,18 @@ pub(super) struct Breach {
 }
 
 // What the engine never does, whatever a document says: the names, and what a row does that breaks them.
-const PAY_WHILE_DISPUTED: (&str, &str) =
-    ("pay_while_disputed", "pays while the bank has yet to decide a dispute, or after it returned the money (§6)");
+const PAY_WHILE_DISPUTED: (&str, &str) = (
+    "pay_while_disputed",
+    "pays while the bank has yet to decide a dispute, or after it returned the money (§6)",
+);
 const PAY_AFTER_VIOLATION: (&str, &str) =
     ("pay_after_violation", "pays to a terminated account or after a confirmed violation (§3.3)");
 const PAY_FOR_REFUNDED_CREDITS: (&str, &str) =
     ("pay_for_refunded_credits", "pays the full price when all credits were given up before (§7.1)");
-const APPROVE_ON_EVIDENCE: (&str, &str) =
-    ("approve_on_evidence", "approves because of papers, which no machine can read; without them the answer is another");
+const APPROVE_ON_EVIDENCE: (&str, &str) = (
+    "approve_on_evidence",
+    "approves because of papers, which no machine can read; without them the answer is another",
+);
 
 /// Every guardrail that a row breaks. `hits` are the cells that it decides, `unread` those that papers alone approve.
 pub(super) fn breaches(
@@ -197,7 +201,9 @@ pub(super) fn on_evidence(field: &mut Field, document: &Document, approved: Regi
         let Some(known) = read_word::<Claim>(claim) else { continue };
         let required = document.parameters().required_details(known);
         let claimed = field.is(FactName::Claim, &[claim]);
-        for on_paper in [&[Detail::Statement, Detail::Logs][..], &[Detail::Statement, Detail::Logs, Detail::OrderId]] {
+        for on_paper in
+            [&[Detail::Statement, Detail::Logs][..], &[Detail::Statement, Detail::Logs, Detail::OrderId]]
+        {
             let mut without = vec![];
             choose(field, &mut without, FactName::EvidenceGiven);
             choose(field, &mut without, FactName::EvidenceReused);

@@ -8,10 +8,10 @@
 use super::diagram::Region;
 use super::field::Field;
 use super::space::Cell;
+use crate::domain::request::{Claim, Detail};
 use crate::policy::document::Document;
 use crate::policy::facts::{CLAIMS, DETAILS, FactKind, FactName, Value, read_word};
 use crate::policy::share::Share;
-use crate::domain::request::{Claim, Detail};
 
 /// When a fact is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,14 +257,15 @@ fn untouched(field: &mut Field) -> Region {
     // Something was bought, so something is there.
     let there = [field.some(FactName::Unused), field.some(FactName::Undelivered)];
     parts.push(field.any(there));
-    let whole = field.relation(&[FactName::Unused, FactName::Undelivered, FactName::Bought], |cells| match cells {
-        [unused, undelivered, bought] => {
-            let least = unused.0.saturating_add(undelivered.0);
-            let most = unused.1.saturating_add(undelivered.1);
-            least <= bought.1 && bought.0 <= most
-        }
-        _ => true,
-    });
+    let whole =
+        field.relation(&[FactName::Unused, FactName::Undelivered, FactName::Bought], |cells| match cells {
+            [unused, undelivered, bought] => {
+                let least = unused.0.saturating_add(undelivered.0);
+                let most = unused.1.saturating_add(undelivered.1);
+                least <= bought.1 && bought.0 <= most
+            }
+            _ => true,
+        });
     parts.push(whole);
     let fits = field.all(parts);
     field.implies(untouched, fits)
@@ -281,7 +282,9 @@ fn credits(field: &mut Field) -> Region {
         FactName::Bought,
     ];
     let within = |cells: &[(i64, i64)]| match cells.split_last() {
-        Some(((_, most), parts)) => parts.iter().fold(0_i64, |sum, (least, _)| sum.saturating_add(*least)) <= *most,
+        Some(((_, most), parts)) => {
+            parts.iter().fold(0_i64, |sum, (least, _)| sum.saturating_add(*least)) <= *most
+        }
         None => true,
     };
     // All of it used: nothing is left over.
@@ -295,10 +298,13 @@ fn credits(field: &mut Field) -> Region {
     let too_much = field.sets.and(all_used, left);
     let parts = [
         field.relation(&split, within),
-        field.relation(&[FactName::Delivered, FactName::Undelivered, FactName::Bought], |cells| match cells {
-            [delivered, undelivered, bought] => delivered.0.saturating_add(undelivered.0) <= bought.1,
-            _ => true,
-        }),
+        field.relation(
+            &[FactName::Delivered, FactName::Undelivered, FactName::Bought],
+            |cells| match cells {
+                [delivered, undelivered, bought] => delivered.0.saturating_add(undelivered.0) <= bought.1,
+                _ => true,
+            },
+        ),
         field.relation(&[FactName::Used, FactName::Bought, FactName::UsedShare], may_be_share),
         field.sets.not(too_much),
         field.at_most(FactName::FailedOfPurchase, FactName::Used),
@@ -335,23 +341,20 @@ fn money(field: &mut Field) -> Region {
     let something = field.any(back);
     let purchase = field.truth(FactName::PurchaseKnown);
     let refunded = field.sets.minus(purchase, none);
-    let by_money = field.relation(
-        &[FactName::RefundedMinor, FactName::PendingMinor, FactName::PriceMinor],
-        |cells| match cells {
-            [refunded, pending, price] => refunded.1.saturating_add(pending.1) >= price.0.max(1),
-            _ => true,
-        },
-    );
+    let by_money =
+        field.relation(&[FactName::RefundedMinor, FactName::PendingMinor, FactName::PriceMinor], |cells| {
+            match cells {
+                [refunded, pending, price] => refunded.1.saturating_add(pending.1) >= price.0.max(1),
+                _ => true,
+            }
+        });
     let by_credits = field.relation(&[FactName::CreditsRefunded, FactName::Bought], |cells| match cells {
         [given_up, bought] => given_up.1 >= bought.0.max(1),
         _ => true,
     });
     let either = field.sets.or(by_money, by_credits);
-    let parts = [
-        field.implies(none, nothing),
-        field.implies(refunded, something),
-        field.implies(full, either),
-    ];
+    let parts =
+        [field.implies(none, nothing), field.implies(refunded, something), field.implies(full, either)];
     field.all(parts)
 }
 

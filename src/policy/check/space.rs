@@ -164,8 +164,7 @@ impl Space {
                 FactKind::Set(words) => {
                     let alike = |(fact, _): &&Place| fact.kind() == FactKind::Set(words);
                     if order.iter().take(at).all(|place| !alike(&place)) {
-                        let sets: Vec<FactName> =
-                            order.iter().filter(alike).map(|(fact, _)| *fact).collect();
+                        let sets: Vec<FactName> = order.iter().filter(alike).map(|(fact, _)| *fact).collect();
                         space.add_sets(&sets, words);
                     }
                 }
@@ -232,7 +231,9 @@ impl Space {
 fn choice(variable: &Variable, facts: &Facts) -> usize {
     match variable {
         Variable::Known(set) => usize::from(facts.words(*set).is_some()),
-        Variable::Word(set, word) => usize::from(facts.words(*set).is_some_and(|words| words.contains(*word))),
+        Variable::Word(set, word) => {
+            usize::from(facts.words(*set).is_some_and(|words| words.contains(*word)))
+        }
         Variable::Fact((fact, key), cells) => {
             let value = facts.get(*fact);
             let keyed = key.as_deref().map(|key| match value {
@@ -275,7 +276,10 @@ fn cuts(document: &Document) -> BTreeMap<Place, Cuts> {
     let amounts = document.rows().iter().flat_map(|row| &row.remedies).filter_map(|remedy| match remedy {
         Remedy::RefundFixed(amounts) => Some(amounts),
         Remedy::RefundUnused(less) | Remedy::RefundFull(less) => Some(&less.fee),
-        Remedy::RestoreUndelivered | Remedy::RestoreFailed | Remedy::RestoreAttempt | Remedy::Compensate(_) => None,
+        Remedy::RestoreUndelivered
+        | Remedy::RestoreFailed
+        | Remedy::RestoreAttempt
+        | Remedy::Compensate(_) => None,
     });
     let codes = limits.approve_at_most.keys().chain(amounts.flat_map(BTreeMap::keys));
     let codes = codes.map(|currency| currency.code().to_owned());

@@ -85,8 +85,10 @@ fn the_cheapest_cell_is_as_cheap_as_any() {
     let mut sets = Diagram::new(WIDTHS.to_vec(), MAX_NODES);
     let mut draw = Draw(3);
     let usual = [1, 2, 0, 3];
-    let cost = |variable: usize, choice: usize| if choice == usual[variable] { 0 } else { [5, 3, 2, 1][variable] };
-    let price = |cell: &Assignment| cell.iter().enumerate().map(|(at, choice)| cost(at, *choice)).sum::<u32>();
+    let cost =
+        |variable: usize, choice: usize| if choice == usual[variable] { 0 } else { [5, 3, 2, 1][variable] };
+    let price =
+        |cell: &Assignment| cell.iter().enumerate().map(|(at, choice)| cost(at, *choice)).sum::<u32>();
     for _ in 0..200 {
         let (region, plain) = drawn(&mut sets, &mut draw);
         let found = sets.cheapest(region, cost);
