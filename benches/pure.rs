@@ -22,6 +22,7 @@ use makegood::domain::money::{Currency, Money};
 use makegood::domain::purchase::{DisputeState, Purchase, PurchaseKind};
 use makegood::domain::request::{Claim, Details};
 use makegood::domain::usage::{Failure, Usage};
+use makegood::policy::check::check;
 use makegood::policy::{Document, Facts, SHIPPED, answer, decide};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -45,6 +46,7 @@ const MANY: usize = 100;
 fn main() -> anyhow::Result<()> {
     println!("{:<44}{:>12}{:>12}", "", "median ns", "least ns");
     decisions()?;
+    checks()?;
     for lots in [1, 10, 1_000] {
         books(lots)?;
     }
@@ -113,6 +115,17 @@ fn decisions() -> anyhow::Result<()> {
             serde_json::from_str::<Facts>(&stored).map(|facts| decide(&document, &facts).canonical_bytes())
         },
     )
+}
+
+/// The whole proof of the shipped document, one processor.
+fn checks() -> anyhow::Result<()> {
+    let document = Document::parse(SHIPPED).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let begun = Instant::now();
+    let report = black_box(check(&document, &mut |_| ()));
+    let took = begun.elapsed();
+    anyhow::ensure!(report.passed(), "the shipped document is broken");
+    println!("check of the shipped document: {took:.2?}, {} cells in {} nodes", report.cells, report.nodes);
+    Ok(())
 }
 
 /// A technical claim on a purchase that is partly used; with `many`, twins and incidents besides.

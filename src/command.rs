@@ -7,6 +7,7 @@ mod batch;
 mod case;
 mod change;
 mod chargeback;
+mod check_policy;
 mod delivery;
 mod dispute;
 mod evaluate;
@@ -33,14 +34,19 @@ mod sweep;
 use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
+use check_policy::Checks;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
 // What the wire shows of a backtest.
-pub use crate::policy::backtest::{Answered as BacktestAnswer, Example, Flip, Reference, Sums};
-// What the wire shows of a decision.
+pub use crate::policy::backtest::{
+    Answered as BacktestAnswer, Example as BacktestExample, Flip, Reference, Sums,
+};
+// What the wire shows of a decision, and of a document.
+pub use crate::policy::check::{Example, Finding, FindingKind, Report};
 pub use crate::policy::{
-    Decision, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult,
+    Decision, Document, DocumentError, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason,
+    RowOutcome, RowResult,
 };
 
 pub use attempt::{
@@ -51,6 +57,7 @@ pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
+pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use grant::{GrantAnswer, GrantCredits};
@@ -58,7 +65,7 @@ pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWind
 pub use incident::{DeclareIncident, IncidentFilter, ResolveIncident};
 pub use page::{Page, Turn};
 pub use policies::Policies;
-pub use publish::{GetPolicy, ListPolicies, PolicyView, PublishPolicy};
+pub use publish::{GetPolicy, ListPolicies, PolicyView, PublishPolicy, Published};
 pub use purchase::RecordPurchase;
 pub use refund_request::{CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
@@ -87,6 +94,7 @@ pub struct Desk {
     policies: Policies,
     lanes: Lanes,
     rehearsals: Rehearsals,
+    checks: Checks,
 }
 
 impl Desk {
@@ -95,6 +103,6 @@ impl Desk {
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
         let lanes = Lanes::start(&store, &policies);
-        Self { store, policies, lanes, rehearsals: Rehearsals::default() }
+        Self { store, policies, lanes, rehearsals: Rehearsals::default(), checks: Checks::default() }
     }
 }

@@ -17,7 +17,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use database_url::DatabaseUrl;
-pub use policy_command::{BacktestSettings, PolicyCommand, ShowSettings};
+pub use policy_command::{BacktestSettings, CheckSettings, PolicyCommand, ShowSettings};
 
 /// The most database connections one process may keep: PostgreSQL itself allows
 /// 100 unless told otherwise, and other processes want some of them.

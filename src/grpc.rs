@@ -30,8 +30,8 @@ pub const REPLAYED_KEY: &str = "idempotency-replayed";
 /// Largest request, in bytes: a full evidence list with its texts is a tenth of it.
 pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
-/// Largest request about policies, in bytes: a document of the greatest length with everything around it.
-const MAX_POLICY_REQUEST_BYTES: usize = 320 * 1024;
+/// Largest request about a policy, in bytes: its document may be as long as any other request, and has company.
+pub const MAX_POLICY_REQUEST_BYTES: usize = 260 * 1024;
 
 /// The services of `makegood.v1` over one desk.
 #[derive(Debug, Clone)]

@@ -15,7 +15,10 @@ async fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
-        Command::Policy(command) => policy_command::run(command).await,
+        Command::Policy(command) => match policy_command::run(command).await {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Demo(settings) => demo::run(&settings).await,
     };
     match done {

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod backtest;
 pub mod calendar;
+pub mod check;
 pub mod decision;
 pub mod document;
 pub mod facts;

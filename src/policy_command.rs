@@ -1,6 +1,7 @@
 //! `makegood policy`: reads a policy document and prints what a person wants to know of it.
 
 mod backtest;
+mod check;
 
 use crate::config::{PolicyCommand, ShowSettings};
 use crate::policy::{Document, SHIPPED, schema, show};
@@ -8,17 +9,20 @@ use crate::store::{Error, Limits, Store, Tx, Work};
 use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
-/// Does what was asked.
+/// Does what was asked, and says how the process should end.
 ///
 /// # Errors
 /// A sentence for the person who asked.
-pub async fn run(command: PolicyCommand) -> anyhow::Result<()> {
+pub async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     match command {
-        PolicyCommand::Show(settings) => show(&settings).await,
-        PolicyCommand::Schema => print(&schema::text()),
-        PolicyCommand::Backtest(settings) => backtest::run(settings).await,
+        PolicyCommand::Show(settings) => show(&settings).await?,
+        PolicyCommand::Schema => print(&schema::text())?,
+        PolicyCommand::Backtest(settings) => backtest::run(settings).await?,
+        PolicyCommand::Check(settings) => return check::run(&settings),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn show(settings: &ShowSettings) -> anyhow::Result<()> {

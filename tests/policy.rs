@@ -7,6 +7,7 @@ mod policy {
     mod calendar;
     mod carried;
     mod case;
+    mod check;
     mod desk;
     mod document;
     mod examples;
@@ -15,6 +16,7 @@ mod policy {
     mod golden;
     mod mutation;
     mod observe;
+    mod partition;
     mod plausible;
     mod properties;
     mod schema;

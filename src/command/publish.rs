@@ -1,6 +1,7 @@
 //! Policy versions: published, found, listed (§8).
 
 use super::change::Change;
+use super::check_policy::CheckedPolicy;
 use super::history::{PageOf, PageRequest};
 use super::policies::published_with_another_text;
 use super::run::{Answered, Reading};
@@ -93,9 +94,31 @@ impl From<PolicyReign> for PolicyView {
 
 impl From<DocumentError> for Error {
     fn from(error: DocumentError) -> Self {
-        // What is wrong is in the one field that holds the document; its own line, row and field are in the sentence.
-        Refusal::new(Reason::PolicyMalformed, error.to_string()).with("field", &"document").into()
+        malformed(&error).into()
     }
+}
+
+/// What is wrong is in the one field that holds the document; its own line, row and field are in the sentence.
+fn malformed(error: &DocumentError) -> Refusal {
+    Refusal::new(Reason::PolicyMalformed, error.to_string()).with("field", &"document")
+}
+
+fn unsound(checked: &CheckedPolicy) -> Refusal {
+    let findings = checked.report.iter().flat_map(|report| &report.findings);
+    let errors: Vec<&str> =
+        findings.filter(|finding| finding.kind.is_error()).map(|finding| finding.message.as_str()).collect();
+    let message =
+        format!("{}; CheckPolicy shows the cases", errors.first().unwrap_or(&"the document is not sound"));
+    Refusal::new(Reason::PolicyUnsound, message).with("errors", &errors.len())
+}
+
+/// What was published, and what is true of it.
+#[derive(Debug)]
+pub struct Published {
+    /// The version as it is kept.
+    pub policy: PolicyView,
+    /// Its check, with warnings.
+    pub check: CheckedPolicy,
 }
 
 /// A version to be published, with what became of its document.
@@ -109,14 +132,14 @@ struct Publish {
 }
 
 impl Publish {
-    /// Reads the document. Whatever else a document must be before it is published is asked here.
-    fn of(order: PublishPolicy) -> Result<Self, Error> {
-        let document = match Document::parse(&order.document).map_err(Error::from) {
-            Ok(document) => Ok(Arc::new(document)),
-            Err(Error::Refused { refusal, .. }) => Err(refusal),
-            Err(error) => return Err(error),
+    /// With a document that was checked: only a sound one may be published.
+    fn of(order: PublishPolicy, checked: &CheckedPolicy) -> Self {
+        let document = match &checked.document {
+            Err(error) => Err(malformed(error)),
+            Ok(_) if !checked.passed() => Err(unsound(checked)),
+            Ok(document) => Ok(Arc::new(document.clone())),
         };
-        Ok(Self { order, document })
+        Self { order, document }
     }
 }
 
@@ -234,19 +257,22 @@ impl Desk {
         context: Context,
         request_id: RequestId,
         order: PublishPolicy,
-    ) -> Result<Answered<PolicyView>, Error> {
+    ) -> Result<Answered<Published>, Error> {
         let document = order.document.clone();
-        let mut answered = self.change(context, request_id, Publish::of(order)?).await?;
-        answered.answer.document = document;
-        Ok(answered)
+        let check = self.check_policy(document.clone()).await?;
+        let Answered { answer, replayed } =
+            self.change(context, request_id, Publish::of(order, &check)).await?;
+        Ok(Answered { answer: Published { policy: PolicyView { document, ..answer }, check }, replayed })
     }
 
     /// What would be published now; nothing is written.
     ///
     /// # Errors
     /// As [`Desk::publish_policy`].
-    pub async fn preview_policy(&self, context: Context, order: PublishPolicy) -> Result<PolicyView, Error> {
-        self.read(Preview { context, publish: Publish::of(order)? }).await
+    pub async fn preview_policy(&self, context: Context, order: PublishPolicy) -> Result<Published, Error> {
+        let check = self.check_policy(order.document.clone()).await?;
+        let policy = self.read(Preview { context, publish: Publish::of(order, &check) }).await?;
+        Ok(Published { policy, check })
     }
 
     /// One version with its document.

@@ -3,6 +3,7 @@
 use super::{DatabaseSettings, DatabaseUrl};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// What is done with a policy document.
 #[derive(Clone, Debug, Subcommand)]
@@ -13,6 +14,8 @@ pub enum PolicyCommand {
     Schema,
     /// Say what a document would have made of past decisions: what flips, and what it would have cost
     Backtest(BacktestSettings),
+    /// Prove what can be proved of a document; exit 1 when it is broken, 2 when it cannot be read
+    Check(CheckSettings),
 }
 
 /// Everything that `policy show` can be told.
@@ -28,6 +31,17 @@ pub struct ShowSettings {
     #[arg(id = "database-url", long = "database-url", value_name = "URL")]
     #[arg(env = "DATABASE_URL", hide_env_values = true)]
     url: Option<DatabaseUrl>,
+}
+
+/// Everything that `policy check` can be told.
+#[derive(Clone, Debug, Args)]
+pub struct CheckSettings {
+    /// The document
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// One JSON object, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl ShowSettings {
@@ -61,7 +75,7 @@ pub struct BacktestSettings {
 impl PolicyCommand {
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Schema => Ok(()),
+            Self::Schema | Self::Check(_) => Ok(()),
             Self::Backtest(settings) => settings.database.check(),
             Self::Show(settings) => settings.url().map_or(Ok(()), DatabaseUrl::check),
         }

@@ -9,6 +9,7 @@ mod decision;
 mod history;
 mod incident;
 mod policy;
+mod policy_check;
 mod purchase;
 mod refund;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub(super) use incident::{declare_incident, list_incidents, resolve_incident, re
 pub(super) use policy::{
     backtest_progress, backtest_report, get_policy, list_policies, publish_policy, replay_decision,
 };
+pub(super) use policy_check::check_policy;
 pub(super) use purchase::{deliver_credits, record_purchase};
 pub(super) use refund::{evaluate_request, get_refund_request, record_refund_result};
 

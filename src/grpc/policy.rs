@@ -44,9 +44,14 @@ impl PolicyService for Api {
 
     async fn check_policy(
         &self,
-        _: Request<v1::CheckPolicyRequest>,
+        request: Request<v1::CheckPolicyRequest>,
     ) -> Result<Response<v1::CheckPolicyResponse>, Status> {
-        Err(status::not_implemented("CheckPolicy"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.PolicyService/CheckPolicy", request)?;
+        let document = decode::check_policy(message, context.clock.now())?;
+        let read = self.desk().check_policy(document).instrument(span);
+        let checked = within(timeout, status::deadline_exceeded, read).await?;
+        Ok(respond(encode::check_policy(&checked), false))
     }
 
     async fn publish_policy(

@@ -1,7 +1,8 @@
 //! `makegood policy backtest`: what a document would have made of past decisions, for a person.
 
 use crate::command::{
-    Backtest, BacktestAnswer, BacktestQuery, BacktestReport, Candidate, Example, Flip, Reference, Sums,
+    Backtest, BacktestAnswer, BacktestExample, BacktestQuery, BacktestReport, Candidate, Flip, Reference,
+    Sums,
 };
 use crate::config::{self, BacktestSettings};
 use crate::domain::money::{Currency, Money};
@@ -157,11 +158,11 @@ fn flips(text: &mut String, flips: &[Flip]) {
     }
 }
 
-fn largest(text: &mut String, examples: &[Example]) {
+fn largest(text: &mut String, examples: &[BacktestExample]) {
     let amount =
         |money: &Option<Money>| money.map_or_else(|| "nothing".to_owned(), |money| money.to_string());
     let mut heading = "\nlargest     approved -> candidate, credits: from -> to\n";
-    for Example { reference, from, to, stored, candidate, credits_difference } in examples {
+    for BacktestExample { reference, from, to, stored, candidate, credits_difference } in examples {
         text.push_str(std::mem::take(&mut heading));
         let _ = writeln!(
             text,

@@ -22,6 +22,7 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod pages;
+mod policy_checks;
 mod policy_horizon;
 mod policy_versions;
 mod replays;

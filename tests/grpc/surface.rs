@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 22] = [
+const WORKING: [&str; 23] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -50,6 +50,7 @@ const WORKING: [&str; 22] = [
     "PolicyService/PublishPolicy",
     "PolicyService/BacktestPolicy",
     "PolicyService/ReplayDecision",
+    "PolicyService/CheckPolicy",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
     "RefundService/RecordRefundResult",

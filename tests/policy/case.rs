@@ -120,7 +120,7 @@ pub(super) fn facts(case: &Case) -> Result<Facts, String> {
 }
 
 /// A case that could not happen proves nothing.
-fn consistent(facts: &Facts) -> Result<(), String> {
+pub(super) fn consistent(facts: &Facts) -> Result<(), String> {
     let number = |name| facts.number(name).unwrap_or(0);
     let bought = number(FactName::Bought);
     let buckets =

@@ -48,7 +48,7 @@ fn value(kind: FactKind) -> BoxedStrategy<Value> {
 }
 
 /// Any facts at all, however contradictory: every fact may be absent but the two that never are.
-fn any_facts() -> impl Strategy<Value = Facts> {
+pub(super) fn any_facts() -> impl Strategy<Value = Facts> {
     let each: Vec<_> = FactName::ALL
         .iter()
         .map(|name| (Just(*name), prop::option::weighted(0.9, value(name.kind()))))
@@ -65,7 +65,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
 }
 
 /// Facts that reach the rows behind the barriers of the first ones more often.
-fn likely_facts() -> impl Strategy<Value = Facts> {
+pub(super) fn likely_facts() -> impl Strategy<Value = Facts> {
     (any_facts(), prop::collection::vec(any::<bool>(), 8)).prop_map(|(mut facts, calm)| {
         let quiet = [
             (FactName::Standing, Value::Set([].into())),
@@ -88,7 +88,7 @@ fn likely_facts() -> impl Strategy<Value = Facts> {
 }
 
 /// The same cases in every run.
-fn seeded(cases: u32) -> ProptestConfig {
+pub(super) fn seeded(cases: u32) -> ProptestConfig {
     ProptestConfig {
         rng_seed: RngSeed::Fixed(20_241_219),
         failure_persistence: None,

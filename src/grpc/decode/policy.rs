@@ -1,6 +1,7 @@
 //! The messages of the policy service.
 
 use super::fields::Fields;
+use super::policy_check::read_document;
 use crate::command::{
     BacktestQuery, Candidate, GetPolicy, ListPolicies, PageRequest, PublishPolicy, ReplayDecision,
 };
@@ -10,8 +11,6 @@ use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use tonic::Status;
 
-/// Longest document that is taken from the wire.
-const MAX_DOCUMENT_BYTES: usize = 262_144;
 const MAX_VERSION_BYTES: usize = 64;
 const MAX_APPROVER_BYTES: usize = 128;
 const MAX_REASON_BYTES: usize = 1_000;
@@ -74,17 +73,6 @@ pub(in crate::grpc) fn publish_policy(
         Some(request_id) if !validate_only => Publication::Call(request_id, order),
         _ => Publication::Preview(order),
     })
-}
-
-/// A document; what is in it is the policy's own to judge.
-fn read_document(fields: &mut Fields, document: String) -> Option<String> {
-    if document.trim().is_empty() {
-        return fields.wrong("document", "is required");
-    }
-    if document.len() > MAX_DOCUMENT_BYTES {
-        return fields.wrong("document", format!("must be at most {MAX_DOCUMENT_BYTES} bytes long"));
-    }
-    Some(document)
 }
 
 pub(in crate::grpc) fn backtest_policy(

@@ -57,7 +57,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
 }
 
 /// A value in the notation of the documents: words bare, lists in brackets.
-fn as_written(value: &impl Serialize) -> String {
+pub(super) fn as_written(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         // Cannot fail: no value of a fact lacks a JSON form.
@@ -79,12 +79,12 @@ fn row_result(result: &RowResult) -> v1::RowResult {
     }
 }
 
-fn remedy(grant: &Grant) -> v1::Remedy {
+pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
     let Grant { kind, credits, undelivered: _, money: paid } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }
 
-fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
+pub(super) fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
     let (recommended, grants) = match recommendation {
         Recommendation::Deny => (Outcome::Deny, &[][..]),
         Recommendation::Approve(grants) => (Outcome::Approve, grants.as_slice()),

@@ -1,10 +1,11 @@
 //! Policies, replays and backtests.
 
 use super::decision::{decision, outcome};
+use super::policy_check::policy_check;
 use super::{money, timestamp};
 use crate::command::{
-    BacktestAnswer, BacktestReport, Example, Flip, ListPolicies, PageOf, PolicyView, Reference, ReplayAnswer,
-    Sums,
+    BacktestAnswer, BacktestExample, BacktestReport, Flip, ListPolicies, PageOf, PolicyView, Published,
+    Reference, ReplayAnswer, Sums,
 };
 use crate::grpc::page::List;
 use crate::proto::makegood::v1;
@@ -54,8 +55,9 @@ pub(in crate::grpc) fn list_policies(
     }
 }
 
-pub(in crate::grpc) fn publish_policy(view: &PolicyView) -> v1::PublishPolicyResponse {
-    v1::PublishPolicyResponse { policy: Some(policy(view)), check: None }
+pub(in crate::grpc) fn publish_policy(published: &Published) -> v1::PublishPolicyResponse {
+    let Published { policy: view, check } = published;
+    v1::PublishPolicyResponse { policy: Some(policy(view)), check: Some(policy_check(check)) }
 }
 
 pub(in crate::grpc) fn replay_decision(answer: &ReplayAnswer) -> v1::ReplayDecisionResponse {
@@ -133,8 +135,8 @@ fn flip(flip: &Flip) -> v1::BacktestFlip {
     }
 }
 
-fn example(example: &Example) -> v1::BacktestExample {
-    let Example { reference: named, from, to, stored, candidate, credits_difference } = example;
+fn example(example: &BacktestExample) -> v1::BacktestExample {
+    let BacktestExample { reference: named, from, to, stored, candidate, credits_difference } = example;
     v1::BacktestExample {
         decision: Some(reference(named)),
         from_outcome: outcome(from.outcome).into(),
