@@ -242,3 +242,28 @@ async fn the_shipped_document_is_published_only_where_nothing_is() {
     store.close().await;
     service.stop().await;
 }
+
+#[tokio::test]
+async fn only_what_passes_its_check_is_published() {
+    let service = Service::start().await;
+    let before = service.rows().await;
+    let head = SHIPPED.split("[[rows]]").next().unwrap().replace("2024-12-19\"\n", "unsound\"\n");
+    let gap = format!(
+        "{head}\n[[rows]]\nrow = \"1\"\nclauses = [\"3.2\"]\nwhen = [{{ evidence_given = false }}]\noutcome = \"DENY\"\n\
+         sentence = \"No (§3.2).\"\nwhy = \"Because.\"\n"
+    );
+    for validate_only in [true, false] {
+        let request = v1::PublishPolicyRequest { validate_only, ..publish(&gap, None) };
+        let status = service.policies().publish_policy(when(NOON, request)).await.unwrap_err();
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((status.code(), info.reason.as_str()), (Code::FailedPrecondition, "POLICY_UNSOUND"));
+        assert_eq!(info.metadata["errors"], "1");
+        assert!(status.message().contains("no row answers this case"), "{}", status.message());
+    }
+    assert_eq!(service.rows().await, before);
+    let request = when(NOON, publish(&two_weeks("sound"), None));
+    let check = service.policies().publish_policy(request).await.unwrap().into_inner().check.unwrap();
+    assert!(check.passed && !check.findings.is_empty(), "with its warnings");
+    assert_eq!((check.version.as_str(), check.document_sha256.len()), ("sound", 64));
+    service.stop().await;
+}
