@@ -277,6 +277,30 @@ fn no_document_can_pay_while_the_bank_decides() {
 }
 
 #[test]
+fn no_machine_pays_the_whole_price_of_credits_that_are_gone() {
+    let pays = row(&[
+        ("outcome", r#""APPROVE""#),
+        ("remedies", r#"["refund_full"]"#),
+        ("sentence", r#""{amount} (§2.1).""#),
+    ]);
+    let document = Document::parse(&with_rows(&pays)).unwrap();
+    let decided = |used: i64| {
+        let figures = [
+            (FactName::Currency, Value::Text("USD".to_owned())),
+            (FactName::PriceMinor, Value::Number(1999)),
+            (FactName::Bought, Value::Number(100)),
+            (FactName::Unused, Value::Number(60)),
+            (FactName::Used, Value::Number(used)),
+        ];
+        decide(&document, &facts(Claim::Other, &figures))
+    };
+    assert_eq!(decided(40).outcome, Outcome::Approve);
+    let gone = decided(39);
+    assert_eq!((gone.outcome, gone.review_reason), (Outcome::Review, Some(ReviewReason::CreditsGone)));
+    assert!(gone.remedies.is_empty() && gone.recommendation.is_some());
+}
+
+#[test]
 fn fixed_refunds_and_compensations_take_their_figures_from_the_row() {
     let gives = row(&[
         ("outcome", r#""APPROVE""#),

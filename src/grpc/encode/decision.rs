@@ -129,6 +129,7 @@ pub(super) const fn review_reason(reason: ReviewReason) -> v1::ReviewReason {
         ReviewReason::TooManyRecentRefunds => v1::ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive => v1::ReviewReason::NothingToGive,
         ReviewReason::Guardrail => v1::ReviewReason::Guardrail,
+        ReviewReason::CreditsGone => v1::ReviewReason::CreditsGone,
         ReviewReason::NoRow => v1::ReviewReason::NoRow,
     }
 }
