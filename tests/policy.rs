@@ -7,6 +7,7 @@ mod policy {
     mod calendar;
     mod case;
     mod desk;
+    mod determinism;
     mod document;
     mod examples;
     mod explanations;
