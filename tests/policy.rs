@@ -13,6 +13,7 @@ mod policy {
     mod explanations;
     mod fuzz;
     mod golden;
+    mod misspelt;
     mod mutation;
     mod observe;
     mod plausible;

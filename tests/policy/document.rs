@@ -13,13 +13,13 @@ use makegood::policy::{
 };
 
 /// The shipped document's head with these rows instead of its own.
-fn with_rows(rows: &str) -> String {
+pub(super) fn with_rows(rows: &str) -> String {
     let head = SHIPPED.split("[[rows]]").next().unwrap();
     format!("{head}\n{rows}")
 }
 
 /// One row in which every field can be replaced; the last of two equal fields is kept.
-fn row(changes: &[(&str, &str)]) -> String {
+pub(super) fn row(changes: &[(&str, &str)]) -> String {
     let mut fields = vec![
         ("row", r#""1""#),
         ("clauses", r#"["2.1"]"#),
@@ -35,14 +35,14 @@ fn row(changes: &[(&str, &str)]) -> String {
     format!("[[rows]]\n{}\n", lines.join("\n"))
 }
 
-fn refusal(text: &str) -> String {
+pub(super) fn refusal(text: &str) -> String {
     match Document::parse(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
     }
 }
 
-fn row_refusal(changes: &[(&str, &str)]) -> String {
+pub(super) fn row_refusal(changes: &[(&str, &str)]) -> String {
     refusal(&with_rows(&row(changes)))
 }
 
