@@ -205,3 +205,31 @@ fn a_policy_check_says_by_its_exit_code_what_came_of_it() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("\npassed: "), "{said}");
 }
+
+#[test]
+fn a_policy_is_shown_from_a_file_by_its_version_and_on_a_help_page() {
+    let show = |arguments: &[&str]| {
+        let mut show = Command::new(env!("CARGO_BIN_EXE_makegood"));
+        show.args(["policy", "show"]).args(arguments).env_remove("DATABASE_URL");
+        let ended = show.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ended.status.success(), text(ended.stdout), text(ended.stderr))
+    };
+    let (shown, shipped, _) = show(&[]);
+    assert!(shown && shipped.contains("Z-Image.win Refund Policy\nVersion 2024-12-19,"), "{shipped}");
+    assert_eq!(show(&["2024-12-19"]), (true, shipped, String::new()));
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/examples/14-days.toml");
+    let (shown, page, _) = show(&["--markdown", example]);
+    assert!(shown && page.starts_with("# Fourteen Days to Change Your Mind\n"), "{page}");
+    let (shown, nothing, said) = show(&["2031-01-01"]);
+    assert!(!shown && nothing.is_empty(), "{nothing}");
+    assert!(said.contains("there is no file `2031-01-01`, and no version of this name"), "{said}");
+    let folder = folder();
+    let broken = folder.path().join("broken.toml");
+    fs::write(&broken, "version = \"1\"\ntitel = \"none\"\n").unwrap();
+    let (shown, _, said) = show(&[broken.to_str().unwrap()]);
+    assert!(
+        !shown && said.contains("line 2, `titel`: unknown field `titel` (did you mean `title`?)"),
+        "{said}"
+    );
+}

@@ -35,14 +35,14 @@ pub(super) fn row(changes: &[(&str, &str)]) -> String {
     format!("[[rows]]\n{}\n", lines.join("\n"))
 }
 
-fn refusal(text: &str) -> String {
+pub(super) fn refusal(text: &str) -> String {
     match Document::parse(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
     }
 }
 
-fn row_refusal(changes: &[(&str, &str)]) -> String {
+pub(super) fn row_refusal(changes: &[(&str, &str)]) -> String {
     refusal(&with_rows(&row(changes)))
 }
 

@@ -80,7 +80,7 @@ fn row_result(result: &RowResult) -> v1::RowResult {
 }
 
 pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
-    let Grant { kind, credits, undelivered: _, money: paid } = grant;
+    let Grant { kind, credits, undelivered: _, money: paid, pays_for_spent: _ } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }
 
