@@ -33,6 +33,7 @@ Examples:
   makegood migrate --database-url postgres://…    bring a real database up to date
   makegood audit --database-url postgres://…      prove that nothing was lost, changed or paid twice
   makegood policy show                            the refund policy as a table
+  makegood policy check FILE                      prove that a policy document has no gap and breaks no guardrail
   makegood policy backtest new.toml               what another policy would have decided and cost
   makegood demo                                   play one day at the desk against a running service";
 

@@ -9,11 +9,13 @@ mod policy {
     mod case;
     mod check;
     mod desk;
+    mod determinism;
     mod document;
     mod examples;
     mod explanations;
     mod fuzz;
     mod golden;
+    mod misspelt;
     mod mutation;
     mod observe;
     mod partition;

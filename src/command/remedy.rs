@@ -1,7 +1,7 @@
 //! Remedies: moves exactly the credits and the money that a decision gives (§2, §7.1).
 
 use super::session::Session;
-use super::{Error, delivery};
+use super::{Error, delivery, dispute};
 use crate::domain::book::Book;
 use crate::domain::credits::{Credits, OutOfRange};
 use crate::domain::entry::EntryCause;
@@ -140,9 +140,12 @@ async fn refund(
     grant: &Grant,
 ) -> Result<Refund, Error> {
     let refund = new_refund(session, request, purchase, grant)?;
-    let mut book = session.book(&[]).await?;
+    let mut book = dispute::book_of(session, purchase.purchase_id).await?;
     if grant.kind != RemedyKind::RefundFixed {
         give_up(&mut book, purchase, grant, &EntryCause::Refund(refund.refund_id))?;
+    }
+    if grant.pays_for_spent {
+        book.repay_spent(purchase.purchase_id, refund.refund_id)?;
     }
     purchase.refunded_credits = purchase.refunded_credits.plus(grant.credits)?;
     purchase.pending_minor =

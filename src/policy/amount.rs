@@ -66,6 +66,16 @@ pub struct Grant {
     pub undelivered: Credits,
     /// Money paid, in the purchase's currency; `None` when the remedy pays none.
     pub money: Option<Money>,
+    /// Whether the money pays for credits that were spent or are held as well, so that they are given up when they
+    /// come back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pays_for_spent: bool,
+}
+
+/// Left out of a decision's bytes where it says nothing, so that decisions read as they did before it was there.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
 }
 
 impl Grant {
@@ -90,7 +100,7 @@ pub(super) fn credits_given(remedies: &[Grant]) -> Credits {
 }
 
 /// The facts that figures are computed from.
-pub(super) const READS: [FactName; 16] = [
+pub(super) const READS: [FactName; 17] = [
     FactName::Currency,
     FactName::PriceMinor,
     FactName::ListPriceMinor,
@@ -104,6 +114,7 @@ pub(super) const READS: [FactName; 16] = [
     FactName::ReturnedMinor,
     FactName::Unused,
     FactName::Undelivered,
+    FactName::Untouched,
     FactName::RestorationPossible,
     FactName::FailedCredits,
     FactName::FailedOfPurchase,
@@ -130,7 +141,7 @@ struct Books {
     /// What all credits cost without a reduction; the price when nobody said.
     list_price: i64,
     unused: i64,
-    /// Credits that stay with the customer: used, those lost to our failures left out, or held.
+    /// Credits that stay with the customer: used or held. Those lost to our failures count until they are restored.
     kept: i64,
     undelivered: i64,
     restorable: bool,
@@ -154,10 +165,7 @@ impl Books {
             payable: price.saturating_sub(gone).max(0),
             list_price: facts.number(FactName::ListPriceMinor).unwrap_or(price),
             unused: number(FactName::Unused),
-            kept: number(FactName::Used)
-                .saturating_sub(number(FactName::FailedOfPurchase))
-                .max(0)
-                .saturating_add(number(FactName::Held)),
+            kept: number(FactName::Used).saturating_add(number(FactName::Held)),
             undelivered: number(FactName::Undelivered),
             restorable: facts.is_true(FactName::RestorationPossible),
             failed: number(FactName::FailedCredits),
@@ -181,6 +189,7 @@ impl Books {
                     credits: Credits::ZERO,
                     undelivered: Credits::ZERO,
                     money,
+                    pays_for_spent: false,
                 }
             }
             Remedy::Compensate(Compensation::Credits(credits)) => give(RemedyKind::Compensate, credits.get()),
@@ -205,6 +214,7 @@ impl Books {
         let credits = std::mem::take(&mut self.failed);
         let of_purchase = std::mem::take(&mut self.failed_of_purchase).min(credits);
         self.of_attempt = 0;
+        self.kept = self.kept.saturating_sub(of_purchase).max(0);
         self.unused = self.unused.saturating_add(of_purchase);
         give(RemedyKind::RestoreFailed, credits)
     }
@@ -229,7 +239,8 @@ impl Books {
         let due = self.deductions(due, less).map_or(0, |deducted| due.saturating_sub(deducted));
         let money = self.pay(due.saturating_sub(self.paid_back));
         let [credits, undelivered] = [credits, undelivered].map(whole);
-        Grant { kind, credits, undelivered, money }
+        let pays_for_spent = whole_price && !less.used_at_list_price && self.kept > 0;
+        Grant { kind, credits, undelivered, money, pays_for_spent }
     }
 
     /// What is taken off, in minor units; `None` when the fee has no amount in this currency.
@@ -263,7 +274,7 @@ fn running_total(price: i64, given_up: i64, bought: i64) -> i64 {
 }
 
 fn give(kind: RemedyKind, credits: i64) -> Grant {
-    Grant { kind, credits: whole(credits), undelivered: Credits::ZERO, money: None }
+    Grant { kind, credits: whole(credits), undelivered: Credits::ZERO, money: None, pays_for_spent: false }
 }
 
 fn whole(credits: i64) -> Credits {

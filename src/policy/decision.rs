@@ -1,6 +1,6 @@
 //! The decision: total, deterministic, and complete enough to explain itself.
 
-use super::amount::{self, Grant, grants};
+use super::amount::{self, Grant, RemedyKind, grants};
 use super::calendar::respond_by;
 use super::document::Document;
 use super::facts::{FactName, Facts};
@@ -34,6 +34,8 @@ pub enum ReviewReason {
     /// The row would pay where no document may: while a dispute is open or after it was lost (§6), to a terminated
     /// account or after a confirmed violation (§3.3).
     Guardrail,
+    /// The row would pay the whole price, and some of the credits expired, were revoked or are frozen.
+    CreditsGone,
     /// No row held: the document has a gap.
     NoRow,
 }
@@ -56,6 +58,10 @@ impl ReviewReason {
                 "The row approves, but its remedy would give nothing; see whether another one helps."
             }
             Self::Guardrail => "The row would pay where no policy may; the table needs mending.",
+            Self::CreditsGone => {
+                "The row pays the whole price, but some of the credits expired, were revoked or are frozen; the remedy is \
+                 recommended if they were not revoked for a reason."
+            }
             Self::NoRow => "No row of the policy speaks to this case; the table needs mending.",
         }
     }
@@ -301,6 +307,9 @@ fn objection(document: &Document, remedies: &[Grant], facts: &Facts) -> Option<R
     let Some(money) = amount::money(remedies) else {
         return Some(ReviewReason::NothingToGive);
     };
+    if remedies.iter().any(|grant| grant.kind == RemedyKind::RefundFull) && credits_gone(facts) {
+        return Some(ReviewReason::CreditsGone);
+    }
     match limits.approve_at_most.get(&money.currency) {
         None => Some(ReviewReason::CurrencyWithoutLimit),
         Some(most) if money.minor_units > *most => Some(ReviewReason::AboveApprovalLimit),
@@ -318,6 +327,16 @@ fn may_pay(facts: &Facts) -> bool {
     let standing = |kind: &str| facts.words(FactName::Standing).is_some_and(|words| words.contains(kind));
     let violated = facts.text(FactName::Violation) == Some("confirmed") || standing("violation_confirmed");
     !disputed && !violated && !standing("terminated")
+}
+
+/// Whether credits of the purchase are neither with the customer nor used, refunded or undelivered. What expired cannot
+/// be told from what was revoked, and for revoked credits no document pays by itself.
+fn credits_gone(facts: &Facts) -> bool {
+    let number = |name| facts.number(name).unwrap_or(0);
+    let there =
+        [FactName::Unused, FactName::Undelivered, FactName::Used, FactName::Held, FactName::CreditsRefunded];
+    let there = there.into_iter().map(number).fold(0, i64::saturating_add);
+    !facts.is_true(FactName::Untouched) && there < number(FactName::Bought)
 }
 
 /// The customer's sentence and the desk's advice. A person who takes over from an approving row promises nothing of

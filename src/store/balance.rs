@@ -31,7 +31,7 @@ impl Store {
                 priority AS \"priority?\", granted_at AS \"granted_at?\", expires_at, granted AS \"granted?\",
                 available AS \"available?\", held AS \"held?\", frozen AS \"frozen?\", consumed AS \"consumed?\",
                 expired AS \"expired?\", revoked AS \"revoked?\", refunded AS \"refunded?\", owed AS \"owed?\",
-                disputed AS \"disputed?\"
+                disputed AS \"disputed?\", repaid_by, repaid
              FROM account a
              LEFT JOIN lot l ON l.account_id = a.account_id AND l.available + l.held + l.frozen > 0
              WHERE a.account_id = ANY($1)",
@@ -65,6 +65,8 @@ impl Store {
                 refunded: row.refunded.unwrap_or_default(),
                 owed: row.owed.unwrap_or_default(),
                 disputed: row.disputed.unwrap_or_default(),
+                repaid_by: row.repaid_by,
+                repaid: row.repaid,
             };
             book.lots.push(lot.lot()?.1);
         }

@@ -179,7 +179,8 @@ impl Tx {
             "SELECT stage, fault IS NOT NULL AS \"failed!\",
                 fault IS NOT NULL AND failed_through_us(account_id, cause, fault, failed_at) AS \"ours!\",
                 delivered_outputs, coalesce(failed_at, ended_at) AS \"at!\" FROM usage
-             WHERE account_id = $1 AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1000",
+             WHERE account_id = $1 AND ended_at IS NOT NULL
+             ORDER BY ended_at DESC, job_id DESC, attempt DESC LIMIT 1000",
             account_id.as_str(),
         )
         .fetch_all(self.connection())

@@ -71,6 +71,7 @@ pub const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("lot_buckets_sum", Meaning::Sums),
     ("lot_key", Meaning::Exists),
     ("lot_purchase", Meaning::Dangling),
+    ("lot_repaid", Meaning::Sums),
     ("lot_source", Meaning::UnknownWord),
     ("operator_note_digest", Meaning::Sums),
     ("operator_note_entry", Meaning::Dangling),

@@ -2,8 +2,8 @@
 
 use super::read::Place;
 use super::{Error, Tx};
-use crate::domain::ids::{AccountId, LotId, PurchaseId};
-use crate::domain::lot::{Lot, Source};
+use crate::domain::ids::{AccountId, LotId, PurchaseId, RefundId};
+use crate::domain::lot::{Lot, Repaid, Source};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub(super) refunded: i64,
     pub(super) owed: i64,
     pub(super) disputed: bool,
+    pub(super) repaid_by: Option<Uuid>,
+    pub(super) repaid: Option<i64>,
 }
 
 impl Row {
@@ -50,6 +52,13 @@ impl Row {
             refunded: place.credits("refunded", self.refunded)?,
             owed: place.credits("owed", self.owed)?,
             disputed: self.disputed,
+            repaid: match self.repaid_by {
+                Some(refund_id) => {
+                    let credits = place.credits("repaid", self.repaid.unwrap_or_default())?;
+                    Some(Repaid { refund_id: RefundId(refund_id), credits })
+                }
+                None => None,
+            },
         };
         Ok((account_id, lot))
     }
@@ -61,7 +70,8 @@ macro_rules! list_lots {
         sqlx::query_as!(
             Row,
             "SELECT lot.account_id, lot.lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted,
-                available, held, frozen, consumed, expired, revoked, refunded, owed, disputed
+                available, held, frozen, consumed, expired, revoked, refunded, owed, disputed,
+                repaid_by, repaid
              FROM lot " + $condition,
             $($argument),+
         )
@@ -134,10 +144,12 @@ impl Tx {
         let granted_at: Vec<DateTime<Utc>> = lots.iter().map(|(_, lot)| lot.granted_at).collect();
         sqlx::query!(
             "INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at,
-                granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+                granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed, repaid_by,
+                repaid)
              SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::integer[],
                 $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-                $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::boolean[])",
+                $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::boolean[], $19::uuid[],
+                $20::bigint[])",
             &accounts(lots),
             &ids(lots),
             &lots.iter().map(|(_, lot)| lot.source.name().to_owned()).collect::<Vec<_>>(),
@@ -156,6 +168,8 @@ impl Tx {
             &column(|lot| lot.refunded.get()),
             &column(|lot| lot.owed.get()),
             &disputed(lots),
+            &repaid_by(lots) as &[Option<Uuid>],
+            &repaid(lots) as &[Option<i64>],
         )
         .execute(self.connection())
         .await?;
@@ -174,11 +188,13 @@ impl Tx {
         sqlx::query!(
             "UPDATE lot SET expires_at = new.expires_at, available = new.available, held = new.held,
                 frozen = new.frozen, consumed = new.consumed, expired = new.expired, revoked = new.revoked,
-                refunded = new.refunded, owed = new.owed, disputed = new.disputed
+                refunded = new.refunded, owed = new.owed, disputed = new.disputed,
+                repaid_by = new.repaid_by, repaid = new.repaid
              FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
-                    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[])
+                    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::boolean[],
+                    $13::uuid[], $14::bigint[])
                 AS new (account_id, lot_id, expires_at, available, held, frozen, consumed, expired, revoked,
-                    refunded, owed, disputed)
+                    refunded, owed, disputed, repaid_by, repaid)
              WHERE lot.account_id = new.account_id AND lot.lot_id = new.lot_id",
             &accounts(lots),
             &ids(lots),
@@ -192,6 +208,8 @@ impl Tx {
             &column(|lot| lot.refunded.get()),
             &column(|lot| lot.owed.get()),
             &disputed(lots),
+            &repaid_by(lots) as &[Option<Uuid>],
+            &repaid(lots) as &[Option<i64>],
         )
         .execute(self.connection())
         .await?;
@@ -213,4 +231,12 @@ fn expiries(lots: &[(&AccountId, &Lot)]) -> Vec<Option<DateTime<Utc>>> {
 
 fn disputed(lots: &[(&AccountId, &Lot)]) -> Vec<bool> {
     lots.iter().map(|(_, lot)| lot.disputed).collect()
+}
+
+fn repaid_by(lots: &[(&AccountId, &Lot)]) -> Vec<Option<Uuid>> {
+    lots.iter().map(|(_, lot)| lot.repaid.map(|repaid| repaid.refund_id.0)).collect()
+}
+
+fn repaid(lots: &[(&AccountId, &Lot)]) -> Vec<Option<i64>> {
+    lots.iter().map(|(_, lot)| lot.repaid.map(|repaid| repaid.credits.get())).collect()
 }

@@ -14,6 +14,8 @@ mod demo;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod examples;
+mod facts;
 mod history;
 mod idempotency;
 mod idempotency_races;

@@ -35,14 +35,14 @@ pub(super) fn row(changes: &[(&str, &str)]) -> String {
     format!("[[rows]]\n{}\n", lines.join("\n"))
 }
 
-fn refusal(text: &str) -> String {
+pub(super) fn refusal(text: &str) -> String {
     match Document::parse(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
     }
 }
 
-fn row_refusal(changes: &[(&str, &str)]) -> String {
+pub(super) fn row_refusal(changes: &[(&str, &str)]) -> String {
     refusal(&with_rows(&row(changes)))
 }
 
@@ -274,6 +274,30 @@ fn no_document_can_pay_while_the_bank_decides() {
         assert_eq!(decision.review_reason, Some(ReviewReason::Guardrail));
         assert!(decision.remedies.is_empty() && decision.recommendation.is_none());
     }
+}
+
+#[test]
+fn no_machine_pays_the_whole_price_of_credits_that_are_gone() {
+    let pays = row(&[
+        ("outcome", r#""APPROVE""#),
+        ("remedies", r#"["refund_full"]"#),
+        ("sentence", r#""{amount} (§2.1).""#),
+    ]);
+    let document = Document::parse(&with_rows(&pays)).unwrap();
+    let decided = |used: i64| {
+        let figures = [
+            (FactName::Currency, Value::Text("USD".to_owned())),
+            (FactName::PriceMinor, Value::Number(1999)),
+            (FactName::Bought, Value::Number(100)),
+            (FactName::Unused, Value::Number(60)),
+            (FactName::Used, Value::Number(used)),
+        ];
+        decide(&document, &facts(Claim::Other, &figures))
+    };
+    assert_eq!(decided(40).outcome, Outcome::Approve);
+    let gone = decided(39);
+    assert_eq!((gone.outcome, gone.review_reason), (Outcome::Review, Some(ReviewReason::CreditsGone)));
+    assert!(gone.remedies.is_empty() && gone.recommendation.is_some());
 }
 
 #[test]

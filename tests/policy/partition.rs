@@ -98,9 +98,11 @@ fn recommended(decision: &Decision) -> Option<Vec<RemedyKind>> {
     }
 }
 
-/// Only figures can part a case from what stands for its cell: a remedy worth nothing, or one above a limit.
+/// Only figures can part a case from what stands for its cell: a remedy worth nothing or above a limit, or credits that
+/// are nowhere.
 fn by_figures(decision: &Decision) -> bool {
-    matches!(decision.review_reason, Some(ReviewReason::NothingToGive | ReviewReason::AboveApprovalLimit))
+    use ReviewReason::{AboveApprovalLimit, CreditsGone, NothingToGive};
+    matches!(decision.review_reason, Some(NothingToGive | AboveApprovalLimit | CreditsGone))
 }
 
 /// What must hold between the check's cells and the decision about one case.

@@ -80,7 +80,7 @@ fn row_result(result: &RowResult) -> v1::RowResult {
 }
 
 pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
-    let Grant { kind, credits, undelivered: _, money: paid } = grant;
+    let Grant { kind, credits, undelivered: _, money: paid, pays_for_spent: _ } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }
 
@@ -129,6 +129,7 @@ pub(super) const fn review_reason(reason: ReviewReason) -> v1::ReviewReason {
         ReviewReason::TooManyRecentRefunds => v1::ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive => v1::ReviewReason::NothingToGive,
         ReviewReason::Guardrail => v1::ReviewReason::Guardrail,
+        ReviewReason::CreditsGone => v1::ReviewReason::CreditsGone,
         ReviewReason::NoRow => v1::ReviewReason::NoRow,
     }
 }

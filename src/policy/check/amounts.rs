@@ -201,7 +201,13 @@ mod tests {
                 let currency = Currency::parse("USD").unwrap();
                 let credits = Credits::new(credits(facts)).unwrap();
                 let money = Money::new(currency, minor(facts));
-                vec![Grant { kind: RemedyKind::RefundUnused, credits, undelivered: Credits::ZERO, money }]
+                vec![Grant {
+                    kind: RemedyKind::RefundUnused,
+                    credits,
+                    undelivered: Credits::ZERO,
+                    money,
+                    pays_for_spent: false,
+                }]
             };
             first_broken(&[Remedy::RefundUnused(Deductions::default())], &ordinary(), given)
                 .map(|(_, guardrail, does)| (guardrail, does))

@@ -88,7 +88,7 @@ fn answer(row: &Row) -> String {
         (Outcome::Approve, _) => format!("Approve: {}", list(&row.remedies)),
         (Outcome::Deny, _) => "Deny".to_owned(),
         (Outcome::RequestInformation, _) => {
-            let asks: Vec<String> = row.request.iter().map(ask).collect();
+            let asks: Vec<String> = row.request.iter().copied().map(ask).collect();
             format!("Ask for {}", asks.join(", "))
         }
         (Outcome::Review, None) => "A person decides".to_owned(),
@@ -99,7 +99,7 @@ fn answer(row: &Row) -> String {
     }
 }
 
-fn ask(ask: &Ask) -> String {
+fn ask(ask: Ask) -> String {
     match ask {
         Ask::Detail(detail) => plain(detail.name()),
         Ask::DetailsIn(fact) => plain(fact.name()),

@@ -112,7 +112,8 @@ fn deductions(written: &toml::Value, parameters: &Parameters) -> Result<Deductio
             "fee" => less.fee = amounts(value).map_err(at)?,
             "fee_share" => less.fee_share = share(value, parameters).map_err(at)?,
             _ => {
-                less.used_at_list_price = value.as_bool().ok_or_else(|| at("must be true or false".into()))?
+                let charged = value.as_bool();
+                less.used_at_list_price = charged.ok_or_else(|| at("must be true or false".into()))?;
             }
         }
     }
