@@ -139,8 +139,8 @@ impl Tally {
             self.not_replayable = self.not_replayable.saturating_add(1);
             return;
         };
-        let carried = carrier.carry(facts, past.catalogue);
-        match answer(candidate, &carried.facts, &carried.unknown) {
+        let known = carrier.carry(facts, past.catalogue);
+        match answer(candidate, &known.facts, &known.unknown) {
             Ok(answer) => self.compare(past, &answer),
             Err(names) => self.give_up(names),
         }

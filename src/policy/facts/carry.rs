@@ -209,7 +209,7 @@ mod tests {
         // A fact added after a release is listed in `NEWER`, and `CATALOGUE` grows: decisions stored before know
         // nothing of it. Until the first release all facts are of the first catalogue.
         assert_eq!(FactName::ALL.len() - NEWER.len(), 60, "see the comment");
-        assert!(NEWER.iter().all(|(_, with)| (2..=CATALOGUE).contains(with)));
+        assert!(NEWER.iter().all(|(_, with)| *with > 1));
         assert_eq!(NEWER.iter().map(|(_, with)| *with).max().unwrap_or(1), CATALOGUE);
     }
 
