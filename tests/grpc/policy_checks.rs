@@ -1,4 +1,4 @@
-//! CheckPolicy: a document proved, broken, or not readable; and nothing written.
+//! `CheckPolicy`: a document proved, broken, or not readable; and nothing written.
 
 use crate::service::{Service, fields, reason, when};
 use makegood::policy::SHIPPED;

@@ -4,6 +4,7 @@
 use crate::world::{credits, day};
 use chrono::TimeDelta;
 use makegood::domain::book::{Book, HoldOrder, RestoreOutcome};
+use makegood::domain::credits::Credits;
 use makegood::domain::entry::EntryCause;
 use makegood::domain::fault::Fault;
 use makegood::domain::ids::{Attempt, Cause, JobId, LotId, PurchaseId, RefundId, RefundRequestId};
@@ -68,7 +69,7 @@ fn fail(book: &mut Book, usage: &mut Usage) -> RestoreOutcome {
 fn buckets(book: &Book, lot_id: LotId) -> [i64; 4] {
     let lot = book.lots().iter().find(|lot| lot.lot_id == lot_id).unwrap();
     assert_eq!(lot.total().unwrap(), lot.granted);
-    [lot.available, lot.held, lot.consumed, lot.refunded].map(|bucket| bucket.get())
+    [lot.available, lot.held, lot.consumed, lot.refunded].map(Credits::get)
 }
 
 #[test]

@@ -5,13 +5,19 @@ use super::schema::documents;
 use makegood::policy::{Document, RowOutcome, decide};
 use std::collections::BTreeSet;
 
-/// Every example with its document and its cases.
-fn examples() -> Vec<(String, Document, Vec<(String, Case)>)> {
+/// An example with its cases.
+struct Example {
+    name: String,
+    document: Document,
+    cases: Vec<(String, Case)>,
+}
+
+fn examples() -> Vec<Example> {
     let examples = documents().into_iter().filter(|(name, _)| !name.starts_with("20"));
     let read = |(name, text): (String, String)| {
         let document = Document::parse(&text).unwrap();
         let cases = cases_in(&format!("examples/{name}"));
-        (name, document, cases)
+        Example { name, document, cases }
     };
     examples.map(read).collect()
 }
@@ -19,7 +25,7 @@ fn examples() -> Vec<(String, Document, Vec<(String, Case)>)> {
 #[test]
 fn every_golden_case_of_an_example_decides_as_written() {
     let mut wrong = Vec::new();
-    for (example, document, cases) in examples() {
+    for Example { name: example, document, cases } in examples() {
         for (name, case) in cases {
             match facts(&case) {
                 Ok(facts) => wrong.extend(
@@ -36,7 +42,7 @@ fn every_golden_case_of_an_example_decides_as_written() {
 
 #[test]
 fn every_row_of_an_example_decides_a_golden_case() {
-    for (example, document, cases) in examples() {
+    for Example { name: example, document, cases } in examples() {
         let decided: BTreeSet<&str> = cases.iter().map(|(_, case)| case.expect.row.as_str()).collect();
         let missed: Vec<&String> =
             document.rows().iter().map(|row| &row.id).filter(|id| !decided.contains(id.as_str())).collect();
@@ -46,7 +52,7 @@ fn every_row_of_an_example_decides_a_golden_case() {
 
 #[test]
 fn no_example_has_a_gap_or_pays_where_no_policy_may() {
-    for (example, document, cases) in examples() {
+    for Example { name: example, document, cases } in examples() {
         let last = document.rows().last().unwrap();
         assert!(last.when.is_empty() && last.claims.is_none(), "{example} has no last word");
         for (name, case) in cases {

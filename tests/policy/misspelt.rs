@@ -90,7 +90,7 @@ fn remedies_whose_figures_do_not_fit_or_that_give_the_same_twice_are_refused() {
         ("[{ restore_failed = { fee = { USD = 1 } } }]", "has no figures"),
         ("[{ refund_full = true }]", "must be a table of figures"),
         ("[1]", "must be a remedy"),
-        (r#"[{ refund_fixed = { USD = 1 }, compensate = 1 }]"#, "one name with its figures"),
+        ("[{ refund_fixed = { USD = 1 }, compensate = 1 }]", "one name with its figures"),
         (r#"["refund_unused", "refund_unused"]"#, "`remedies[1]`: is there already"),
         (r#"["refund_unused", "refund_full"]"#, "pays money by one remedy only"),
         (r#"["refund_unused", "restore_failed"]"#, "restored before money is paid"),

@@ -151,27 +151,17 @@ impl Ranges<'_> {
 /// Credits and money that fit the cell and each other; `None` when none were found among the likely ones.
 fn figures(facts: &Facts, ranges: &Ranges<'_>) -> Option<Vec<(FactName, Value)>> {
     let ordinary = facts.number(FactName::Bought).unwrap_or(0);
-    let (first, last) = ranges.of(FactName::Bought);
     let used = ranges.least(FactName::Used);
-    let sums = [
-        ordinary,
-        100,
-        used,
-        used.saturating_mul(2),
-        used.saturating_mul(100),
-        10_000,
-        1_000_000,
-        first,
-        last,
-    ];
-    sums.into_iter().filter(|bought| *bought > 0 && ranges.allows(FactName::Bought, *bought)).find_map(
-        |bought| {
-            let (least, most) = ranges.of(FactName::UsedShare);
-            let first = part(bought, least).max(ranges.least(FactName::Used));
-            let last = part(bought, most.saturating_add(1)).saturating_sub(1);
-            [first, last, bought].into_iter().find_map(|used| split(facts, ranges, bought, used))
-        },
-    )
+    let bounds = ranges.of(FactName::Bought);
+    let likely = [ordinary, used, used.saturating_mul(2), used.saturating_mul(100), 10_000, 1_000_000];
+    let sums = likely.into_iter().chain([bounds.0, bounds.1]);
+    let mut sums = sums.filter(|bought| *bought > 0 && ranges.allows(FactName::Bought, *bought));
+    sums.find_map(|bought| {
+        let share = ranges.of(FactName::UsedShare);
+        let fewest = part(bought, share.0).max(used);
+        let most = part(bought, share.1.saturating_add(1)).saturating_sub(1);
+        [fewest, most, bought].into_iter().find_map(|used| split(facts, ranges, bought, used))
+    })
 }
 
 /// The least number of credits that are such a share of those bought.

@@ -172,8 +172,8 @@ fn details(field: &mut Field, document: &Document) -> Region {
         let missing = field.has(FactName::MissingDetails, name);
         let mismatched = field.has(FactName::MismatchedDetails, name);
         let given = field.has(FactName::DetailsGiven, name);
-        let requires = |claim: Claim| document.parameters().required_details(claim).contains(&detail);
-        let claims = CLAIMS.iter().copied().filter(|name| read_word(name).is_some_and(requires));
+        let asked_of = |claim: Claim| document.parameters().required_details(claim).contains(&detail);
+        let claims = CLAIMS.iter().copied().filter(|name| read_word(name).is_some_and(asked_of));
         let claims: Vec<&str> = claims.collect();
         let required = field.is(FactName::Claim, &claims);
         let told = field.sets.or(given, mismatched);

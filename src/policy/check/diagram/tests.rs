@@ -36,10 +36,11 @@ fn drawn(sets: &mut Diagram, draw: &mut Draw) -> (Region, BTreeSet<Assignment>) 
         let same: BTreeSet<_> = cells().into_iter().filter(|cell| cell[variable] == wanted).collect();
         (region, plain) = match draw.below(3) {
             0 => (sets.or(region, one), &plain | &same),
-            1 => (sets.minus(region, one), &plain - &same),
+            1 => (sets.minus(region, one), plain.difference(&same).cloned().collect()),
             _ => {
                 let not = sets.not(region);
-                let not_plain = &cells().into_iter().collect() - &plain;
+                let not_plain =
+                    cells().into_iter().filter(|cell| !plain.contains(cell)).collect::<BTreeSet<_>>();
                 (sets.and(not, one), &not_plain & &same)
             }
         };
