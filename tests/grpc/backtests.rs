@@ -21,9 +21,9 @@ impl Service {
     /// Runs a backtest; checks that progress grows up to its end and that the report comes last.
     async fn backtest(&self, request: v1::BacktestPolicyRequest) -> v1::BacktestReport {
         let mut updates = self.policies().backtest_policy(when(NOON, request)).await.unwrap().into_inner();
-        let mut last = None;
-        while let Some(update) = updates.message().await.unwrap() {
-            match update.update.unwrap() {
+        let (mut last, mut came) = (None, None);
+        while let Some(message) = updates.message().await.unwrap() {
+            match message.update.unwrap() {
                 Update::Progress(progress) => {
                     let before = last.replace(progress).map_or(0, |last: v1::BacktestProgress| last.replayed);
                     assert!(progress.replayed >= before && progress.replayed <= progress.total);
@@ -33,11 +33,12 @@ impl Service {
                     assert_eq!(last.replayed, last.total);
                     assert_eq!(report.replayed + report.not_replayable, last.total);
                     assert!(updates.message().await.unwrap().is_none(), "the report is the last message");
-                    return report;
+                    came = Some(report);
+                    break;
                 }
             }
         }
-        panic!("no report came");
+        came.unwrap()
     }
 
     /// A payment made twice, of which the second is claimed so many days later.

@@ -3,10 +3,29 @@
 use crate::policy_versions::{NOON, publish, two_weeks, version};
 use crate::service::{Service, instant, later, reason, when};
 use chrono::{DateTime, TimeDelta, Utc};
+use makegood::command::{Desk, Policies};
+use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
+use makegood::store::{Limits, Store};
 use tonic::Code;
 use tonic_types::StatusExt;
 use v1::Claim;
+
+impl Service {
+    /// Another replica over the same database.
+    pub(crate) async fn replica(&self) -> Self {
+        let limits = Limits { max_connections: 4, ..Limits::default() };
+        let store = Store::connect(&self.url, limits).await.unwrap();
+        Self::serve(self.url.clone(), store, Policies::parse(SHIPPED).unwrap()).await
+    }
+
+    /// Another replica's desk over the same database, with connections of its own.
+    pub(crate) async fn desk(&self) -> Desk {
+        let limits = Limits { max_connections: 4, ..Limits::default() };
+        let store = Store::connect(&self.url, limits).await.unwrap();
+        Desk::new(store, Policies::parse(SHIPPED).unwrap())
+    }
+}
 
 /// The version that decides a claim at an instant.
 async fn decides(service: &Service, account_id: &str, at: &str) -> String {

@@ -5,9 +5,11 @@ use makegood::clock::Clock;
 use makegood::command::Policies;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
+use makegood::proto::makegood::v1::policy_service_client::PolicyServiceClient;
 use makegood::store::{Limits, Store};
 use sha2::{Digest, Sha256};
 use tonic::Code;
+use tonic::transport::Channel;
 use tonic_types::StatusExt;
 use v1::get_policy_request::Selector;
 
@@ -37,6 +39,10 @@ pub(crate) fn publish(document: &str, effective_from: Option<&str>) -> v1::Publi
 }
 
 impl Service {
+    pub(crate) fn policies(&self) -> PolicyServiceClient<Channel> {
+        PolicyServiceClient::new(self.channel())
+    }
+
     /// Publishes a version, called at an instant.
     pub(crate) async fn published(&self, at: &str, request: v1::PublishPolicyRequest) -> v1::Policy {
         self.policies().publish_policy(when(at, request)).await.unwrap().into_inner().policy.unwrap()
@@ -81,8 +87,8 @@ async fn a_version_is_kept_as_it_was_published_and_never_changes() {
     assert_eq!(service.published(JUNE, repeated).await, wanted);
 
     let otherwise = v1::PublishPolicyRequest { reason: "another".to_owned(), ..request };
-    let reused = service.policies().publish_policy(when(NOON, otherwise)).await;
-    assert_eq!(reason(reused), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
+    let twice = service.policies().publish_policy(when(NOON, otherwise)).await;
+    assert_eq!(reason(twice), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
     let other_text = version("2025-06-01", r#"claim_window = "7d""#, r#"claim_window = "21d""#);
     for other in [publish(&other_text, Some(JUNE)), publish(&text, Some("2025-07-01T00:00:00Z"))] {
         let refused = service.policies().publish_policy(when(NOON, other)).await;

@@ -2,14 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::{Desk, Policies};
+use makegood::command::Policies;
 use makegood::config;
 use makegood::policy::SHIPPED;
 use makegood::postgres::{Cluster, Options};
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
-use makegood::proto::makegood::v1::policy_service_client::PolicyServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Running};
 use makegood::store::{self, Limits, Store};
@@ -70,14 +69,8 @@ impl Service {
         Self::serve(url, store, policies).await
     }
 
-    /// Another replica over the same database.
-    pub(crate) async fn replica(&self) -> Self {
-        let limits = Limits { max_connections: 4, ..Limits::default() };
-        let store = Store::connect(&self.url, limits).await.unwrap();
-        Self::serve(self.url.clone(), store, Policies::parse(SHIPPED).unwrap()).await
-    }
-
-    async fn serve(url: String, store: Store, policies: Policies) -> Self {
+    /// Serves over a database that is there.
+    pub(crate) async fn serve(url: String, store: Store, policies: Policies) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
@@ -392,20 +385,9 @@ pub(crate) fn refund_result(
 }
 
 impl Service {
-    /// Another replica's desk over the same database, with connections of its own.
-    pub(crate) async fn desk(&self) -> Desk {
-        let limits = Limits { max_connections: 4, ..Limits::default() };
-        let store = Store::connect(&self.url, limits).await.unwrap();
-        Desk::new(store, Policies::parse(SHIPPED).unwrap())
-    }
-
     /// Sweeps by itself from now on, as a served process does.
     pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
         Self { running: self.running.sweeping_every(interval), ..self }
-    }
-
-    pub(crate) fn policies(&self) -> PolicyServiceClient<Channel> {
-        PolicyServiceClient::new(self.channel())
     }
 
     pub(crate) fn incidents(&self) -> IncidentServiceClient<Channel> {

@@ -91,8 +91,8 @@ proptest! {
             file.twins = twins.into_iter().map(|(hours, state)| twin(paid_at, hours, state)).collect();
         }
         let own = shipped();
-        let carrier = Carrier::new(own.parameters(), other.parameters());
-        let carried = carrier.carry(found(&file, own), CATALOGUE);
+        let across = Carrier::new(own.parameters(), other.parameters());
+        let carried = across.carry(found(&file, own), CATALOGUE);
         let wanted = found(&file, &other);
         prop_assert_eq!(known(&carried.facts, &carried.unknown), known(&wanted, &carried.unknown));
         // Where the answer does not depend on what is unknown, it is the other document's answer.
@@ -142,8 +142,8 @@ proptest! {
 #[test]
 fn the_same_parameters_leave_nothing_unknown() {
     let document = shipped();
-    let carrier = Carrier::new(document.parameters(), document.parameters());
+    let across = Carrier::new(document.parameters(), document.parameters());
     let facts = found(&case_file(Claim::Other), document);
-    let carried = carrier.carry(facts.clone(), CATALOGUE);
+    let carried = across.carry(facts.clone(), CATALOGUE);
     assert_eq!((carried.facts, carried.unknown), (facts, BTreeSet::new()));
 }
