@@ -171,6 +171,7 @@ pub(super) async fn give_up_refund(
 ) -> Result<(), Error> {
     let cause = EntryCause::Refund(refund.refund_id);
     let taken = session.tx.list_credits_moved(session.account_id, &cause, Bucket::Refunded).await?;
+    book.undo_repay_spent(refund.refund_id, &EntryCause::RefundRequest(refund.refund_request_id))?;
     book.undo_refund(&taken, &cause)?;
     purchase.refunded_credits = purchase.refunded_credits.minus(refund.credits)?;
     let counter = match refund.stage {

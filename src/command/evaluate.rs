@@ -10,10 +10,12 @@ use crate::domain::case_file::CaseFile;
 use crate::domain::ids::{AccountId, DecisionId, RefundRequestId};
 use crate::domain::refund::Refund;
 use crate::domain::request::{Details, RefundRequest, RequestStage};
+use crate::policy::facts::CATALOGUE;
 use crate::policy::{Decision, Document, Facts, Outcome, decide};
 use crate::store::{DecisionRow, RequestOpening, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A customer asks for a refund.
 #[derive(Debug, Serialize)]
@@ -75,7 +77,7 @@ impl Mutation for EvaluateRequest {
         let policy = session.policy();
         // What the facts count as ours, the remedy must find again.
         session.tx.lock_incidents().await?;
-        let judged = Judged::of(session.tx, session.account_id, &self.input, policy, session.now).await?;
+        let judged = Judged::of(session.tx, session.account_id, &self.input, &policy, session.now).await?;
         let purchase = judged.file.purchase.as_ref().map(|file| file.purchase.clone());
         let refund_request = self.open(session, &judged).await?;
         let decision = judged.stored(Some(DecisionId(session.new_id())), session.context.trace_id.clone());
@@ -150,6 +152,7 @@ fn to_row(stored: &StoredDecision) -> DecisionRow {
         body: stored.canonical.clone(),
         decided_at: stored.decided_at,
         trace_id: stored.trace_id.clone(),
+        catalogue: CATALOGUE,
     }
 }
 
@@ -166,13 +169,14 @@ impl Desk {
     ) -> Result<EvaluateAnswer, Error> {
         let now = context.clock.now();
         let trace_id = context.trace_id.clone();
-        let decision = self.read(Preview { desk: self.clone(), account_id, input, now, trace_id }).await?;
+        let policy = self.policies.at(&self.store, now).await?;
+        let decision = self.read(Preview { policy, account_id, input, now, trace_id }).await?;
         Ok(EvaluateAnswer { refund_request: None, decision, refunds: Vec::new() })
     }
 }
 
 struct Preview {
-    desk: Desk,
+    policy: Arc<Document>,
     account_id: AccountId,
     input: RequestInput,
     now: DateTime<Utc>,
@@ -186,8 +190,7 @@ impl Reading for Preview {
         if tx.find_account(&self.account_id).await?.is_none() {
             return Err(account_not_found());
         }
-        let policy = self.desk.policies.in_force(self.now);
-        let judged = Judged::of(tx, &self.account_id, &self.input, policy, self.now).await?;
+        let judged = Judged::of(tx, &self.account_id, &self.input, &self.policy, self.now).await?;
         Ok(judged.stored(None, self.trace_id.clone()))
     }
 }

@@ -63,7 +63,7 @@ impl Desk {
         self.rehearsals.note(context.clock, &call.account_id);
         let run = Run { desk: self.clone(), context, call };
         // The inner result is a refusal that was committed with its key.
-        self.store.transact(run).await?
+        self.transact(run).await?
     }
 }
 
@@ -100,9 +100,9 @@ impl<M: Mutation> Work for Run<M> {
         if let Some(stored) = stored {
             return Ok(replay(&stored, &fingerprint));
         }
-        let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now);
+        let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now)?;
         let outcome = mutation.apply(&mut session).await;
-        if let Err(error @ (Error::Store(_) | Error::Broken(_))) = outcome {
+        if let Err(error @ (Error::Store(_) | Error::Broken(_) | Error::Unforeseen(_))) = outcome {
             // A transaction that the database has given up takes no further statement, and the error of a
             // statement more would hide the one that says whether to run again.
             return Err(error);
@@ -157,7 +157,9 @@ pub(super) fn to_store<A: Serialize>(
     let (refused, json) = match output {
         Ok(answered) => (false, serde_json::to_string(&answered.answer)),
         Err(Error::Refused { refusal, .. }) => (true, serde_json::to_string(refusal)),
-        Err(Error::Store(_) | Error::Failed(_) | Error::Broken(_) | Error::Overloaded) => {
+        Err(
+            Error::Store(_) | Error::Failed(_) | Error::Broken(_) | Error::Overloaded | Error::Unforeseen(_),
+        ) => {
             return Err(Error::Broken("a failure is not an answer"));
         }
     };
@@ -172,7 +174,7 @@ pub(super) trait Reading: Send + Sync + 'static {
     fn read(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 
-struct ReadOnly<R>(R);
+pub(super) struct ReadOnly<R>(pub(super) R);
 
 impl<R: Reading> Work for ReadOnly<R> {
     type Output = R::Answer;

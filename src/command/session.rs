@@ -12,6 +12,7 @@ use crate::policy::Document;
 use crate::store::{self, AccountRow, Tx, WriteSet, Written};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a mutation works with while its account is locked.
@@ -21,7 +22,7 @@ pub struct Session<'a> {
     pub(super) account_id: &'a AccountId,
     pub(super) context: &'a Context,
     pub(super) now: DateTime<Utc>,
-    desk: &'a Desk,
+    policy: Arc<Document>,
     account: AccountRow,
     wrote: bool,
     /// Rows were written since the account was.
@@ -29,20 +30,23 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
+    /// # Errors
+    /// [`Error::Unforeseen`] when the policy in force is not known.
     pub(super) fn open(
         tx: &'a mut Tx,
-        desk: &'a Desk,
+        desk: &Desk,
         context: &'a Context,
         account_id: &'a AccountId,
         account: AccountRow,
         now: DateTime<Utc>,
-    ) -> Self {
-        Self { tx, account_id, context, now, desk, account, wrote: false, is_ahead: false }
+    ) -> Result<Self, Error> {
+        let policy = desk.policies.in_force(now)?;
+        Ok(Self { tx, account_id, context, now, policy, account, wrote: false, is_ahead: false })
     }
 
     /// The policy in force now.
-    pub(super) fn policy(&self) -> &'a Document {
-        self.desk.policies.in_force(self.now)
+    pub(super) fn policy(&self) -> Arc<Document> {
+        Arc::clone(&self.policy)
     }
 
     /// A new id of this instant.
@@ -75,7 +79,7 @@ impl<'a> Session<'a> {
             lots.extend(store::list_lots_by_id(self.tx, &missing).await?);
         }
         let lots = lots.into_iter().map(|(_, lot)| lot).collect();
-        Ok(Book::open(lots, self.now, grace(self.policy())))
+        Ok(Book::open(lots, self.now, grace(&self.policy)))
     }
 
     /// A balance with its place in the account's history.
@@ -151,8 +155,7 @@ fn written<'a, T>(
     things.iter().map(|thing| (account_id, thing, when)).collect()
 }
 
-/// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.
+/// How long credits given back to an expired lot may still be spent.
 pub(super) fn grace(policy: &Document) -> TimeDelta {
-    let span = policy.parameters().duration("expired_credits_grace");
-    span.map_or(TimeDelta::zero(), |span| TimeDelta::microseconds(span.micros()))
+    TimeDelta::microseconds(policy.parameters().expired_credits_grace().micros())
 }

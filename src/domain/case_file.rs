@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 pub struct CaseFile {
     /// When the request was received; the customer's time limits are measured here (§5.3).
     pub received_at: DateTime<Utc>,
+    /// Since when the customer waits for an answer, when that is later: the reply to our last question, or the day on
+    /// which a refund failed (§4.1).
+    pub waiting_since: Option<DateTime<Utc>>,
     /// The instant of this decision; outages and late deliveries are measured here.
     pub decided_at: DateTime<Utc>,
     /// What is claimed.
@@ -40,8 +43,8 @@ pub struct CaseFile {
     pub attempts: Vec<AttemptFile>,
     /// Captured credits of failed attempts whose fault is ours and that were not restored, whatever the lot.
     pub failed_credits: Credits,
-    /// When the attempt that the claim names ended, when we know it.
-    pub attempt_ended_at: Option<DateTime<Utc>>,
+    /// The attempt that the claim names, when it is the account's.
+    pub attempt: Option<NamedAttemptFile>,
     /// Declared incidents that touch the account.
     pub incidents: Vec<IncidentFile>,
 }
@@ -59,6 +62,8 @@ pub struct AccountFile {
     pub used_credits: Credits,
     /// Credits available in all lots.
     pub available_credits: Credits,
+    /// When compensations were granted, newest first.
+    pub compensated_at: Vec<DateTime<Utc>>,
 }
 
 /// The purchase's side of a case.
@@ -110,6 +115,15 @@ pub struct AttemptFile {
     pub at: DateTime<Utc>,
     /// How it ended.
     pub end: AttemptEnd,
+}
+
+/// The attempt that a claim is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedAttemptFile {
+    /// When it ended and how; `None` while it runs.
+    pub ended: Option<AttemptFile>,
+    /// Credits that it was charged and that were not given back.
+    pub charged: Credits,
 }
 
 /// A declared incident as far as a case cares.

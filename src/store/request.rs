@@ -43,6 +43,8 @@ pub struct DecisionRow {
     pub decided_at: DateTime<Utc>,
     /// The trace that it was made in.
     pub trace_id: Option<String>,
+    /// The number of the catalogue of facts that it was made with.
+    pub catalogue: i32,
 }
 
 impl Tx {
@@ -265,8 +267,9 @@ impl Tx {
     ) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO decision (account_id, refund_request_id, ordinal, decision_id, outcome, row,
-                policy_version, document_sha256, facts_sha256, decision_sha256, facts, body, decided_at, trace_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                policy_version, document_sha256, facts_sha256, decision_sha256, facts, body, decided_at, trace_id,
+                catalogue)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             account_id.as_str(),
             refund_request_id.0,
             decision.ordinal,
@@ -281,6 +284,7 @@ impl Tx {
             decision.body,
             decision.decided_at,
             decision.trace_id,
+            decision.catalogue,
         )
         .execute(self.connection())
         .await?;
@@ -298,7 +302,7 @@ impl Tx {
     ) -> Result<Vec<DecisionRow>, Error> {
         let rows = sqlx::query!(
             "SELECT decision_id, ordinal, outcome, row, policy_version, document_sha256, facts_sha256,
-                decision_sha256, facts, body, decided_at, trace_id
+                decision_sha256, facts, body, decided_at, trace_id, catalogue
              FROM decision WHERE account_id = $1 AND refund_request_id = $2 ORDER BY ordinal LIMIT 100",
             account_id.as_str(),
             refund_request_id.0,
@@ -320,6 +324,7 @@ impl Tx {
                 body: row.body,
                 decided_at: row.decided_at,
                 trace_id: row.trace_id,
+                catalogue: row.catalogue,
             })
             .collect())
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
 mod audit;
+mod backtests;
 mod bad_input;
 mod by_hand;
 mod cluster;
@@ -14,6 +15,8 @@ mod demo;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod examples;
+mod facts;
 mod history;
 mod idempotency;
 mod idempotency_races;
@@ -23,7 +26,11 @@ mod ledger_audit;
 mod ledger_races;
 mod money_races;
 mod pages;
+mod policy_checks;
+mod policy_horizon;
+mod policy_versions;
 mod random;
+mod replays;
 mod restorations;
 mod roles;
 mod service;

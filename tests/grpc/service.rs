@@ -49,6 +49,11 @@ impl Service {
         let store = Store::connect(&url, limits).await.unwrap();
         let policies = Policies::parse(policy).unwrap();
         policies.publish(&store, Clock::system()).await.unwrap();
+        Self::serve(url, store, policies).await
+    }
+
+    /// Serves over a database that is there.
+    pub(crate) async fn serve(url: String, store: Store, policies: Policies) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
@@ -85,12 +90,13 @@ impl Service {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// How many rows there are in all tables but the accounts' idempotency keys and the rows' witnesses.
+    /// How many rows there are in all tables but the idempotency keys, the rows' witnesses and the policies' horizon.
     pub(crate) async fn rows(&self) -> i64 {
         let mut database = self.database().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT table_name::text FROM information_schema.tables
-             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key', 'witness')",
+             WHERE table_schema = 'public'
+                AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key', 'witness', 'policy_horizon')",
         )
         .fetch_all(&mut database)
         .await
@@ -363,13 +369,6 @@ pub(crate) fn refund_result(
 }
 
 impl Service {
-    /// Another replica's desk over the same database, with connections of its own.
-    pub(crate) async fn desk(&self) -> Desk {
-        let limits = Limits { max_connections: 4, ..Limits::default() };
-        let store = Store::connect(&self.url, limits).await.unwrap();
-        Desk::new(store, Policies::parse(SHIPPED).unwrap())
-    }
-
     /// Sweeps by itself from now on, as a served process does.
     pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
         Self { running: self.running.sweeping_every(interval), ..self }

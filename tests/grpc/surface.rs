@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 19] = [
+const WORKING: [&str; 23] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -47,6 +47,10 @@ const WORKING: [&str; 19] = [
     "IncidentService/DeclareIncident",
     "IncidentService/ResolveIncident",
     "IncidentService/RestoreIncident",
+    "PolicyService/PublishPolicy",
+    "PolicyService/BacktestPolicy",
+    "PolicyService/ReplayDecision",
+    "PolicyService/CheckPolicy",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
     "RefundService/RecordRefundResult",
@@ -54,7 +58,8 @@ const WORKING: [&str; 19] = [
 ];
 
 /// Those that need no arguments.
-const UNCONDITIONAL: [&str; 1] = ["IncidentService/ListIncidents"];
+const UNCONDITIONAL: [&str; 3] =
+    ["IncidentService/ListIncidents", "PolicyService/GetPolicy", "PolicyService/ListPolicies"];
 
 /// `Service/Method` of everything that `METHODS` names.
 fn promised() -> BTreeSet<String> {

@@ -81,6 +81,7 @@ pub(super) fn purchase() -> PurchaseFile {
 pub(super) fn case_file(claim: Claim) -> CaseFile {
     CaseFile {
         received_at: received_at(),
+        waiting_since: None,
         decided_at: received_at(),
         claim,
         names_purchase: true,
@@ -93,7 +94,7 @@ pub(super) fn case_file(claim: Claim) -> CaseFile {
         twins: Vec::new(),
         attempts: Vec::new(),
         failed_credits: Credits::ZERO,
-        attempt_ended_at: None,
+        attempt: None,
         incidents: Vec::new(),
     }
 }

@@ -190,7 +190,7 @@ impl Book {
         Ok(reinstated)
     }
 
-    fn lots_of(&self, purchase_id: PurchaseId) -> Vec<Lot> {
+    pub(super) fn lots_of(&self, purchase_id: PurchaseId) -> Vec<Lot> {
         self.lots.iter().filter(|lot| lot.purchase_id == Some(purchase_id)).cloned().collect()
     }
 }

@@ -2,8 +2,7 @@
 
 use super::{money, text_or_empty, timestamp};
 use crate::command::{
-    Decision, FailedCondition, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome,
-    RowResult, StoredDecision,
+    Decision, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult, StoredDecision,
 };
 use crate::proto::makegood::v1;
 use serde::Serialize;
@@ -39,7 +38,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         recommendation: recommended.as_ref().map(recommendation),
         sentence: sentence.clone(),
         advice: advice.clone(),
-        rows: rows.iter().map(|result| row_result(result, decision)).collect(),
+        rows: rows.iter().map(row_result).collect(),
         policy_version: policy_version.clone(),
         document_sha256: document_sha256.clone(),
         facts_sha256: facts_sha256.clone(),
@@ -58,7 +57,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
 }
 
 /// A value in the notation of the documents: words bare, lists in brackets.
-fn as_written(value: &impl Serialize) -> String {
+pub(super) fn as_written(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         // Cannot fail: no value of a fact lacks a JSON form.
@@ -66,35 +65,26 @@ fn as_written(value: &impl Serialize) -> String {
     }
 }
 
-/// A row's result. Of the clauses a decision keeps only those of the row that decided.
-fn row_result(result: &RowResult, decision: &Decision) -> v1::RowResult {
-    let RowResult { row, result } = result;
+fn row_result(result: &RowResult) -> v1::RowResult {
+    let RowResult { row, clauses, result } = result;
     let failed_conditions = match result {
-        RowOutcome::NoHit { failed } => failed.iter().map(failed_condition).collect(),
+        RowOutcome::NoHit { failed } => failed.iter().map(ToString::to_string).collect(),
         RowOutcome::Hit | RowOutcome::NotApplicable => Vec::new(),
     };
     v1::RowResult {
         row: row.clone(),
-        clauses: if *row == decision.row { decision.clauses.clone() } else { Vec::new() },
+        clauses: clauses.clone(),
         result: row_match(result).into(),
         failed_conditions,
     }
 }
 
-fn failed_condition(failed: &FailedCondition) -> String {
-    let FailedCondition { fact, wanted, found } = failed;
-    match found {
-        Some(found) => format!("{fact} is {found}, wanted {wanted}"),
-        None => format!("{fact} is not known, wanted {wanted}"),
-    }
-}
-
-fn remedy(grant: &Grant) -> v1::Remedy {
-    let Grant { kind, credits, undelivered: _, money: paid } = grant;
+pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
+    let Grant { kind, credits, undelivered: _, money: paid, pays_for_spent: _ } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }
 
-fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
+pub(super) fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
     let (recommended, grants) = match recommendation {
         Recommendation::Deny => (Outcome::Deny, &[][..]),
         Recommendation::Approve(grants) => (Outcome::Approve, grants.as_slice()),
@@ -123,6 +113,7 @@ pub(super) const fn remedy_kind(kind: RemedyKind) -> v1::RemedyKind {
     match kind {
         RemedyKind::RestoreUndelivered => v1::RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed => v1::RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt => v1::RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused => v1::RemedyKind::RefundUnused,
         RemedyKind::RefundFull => v1::RemedyKind::RefundFull,
         RemedyKind::RefundFixed => v1::RemedyKind::RefundFixed,
@@ -138,6 +129,7 @@ pub(super) const fn review_reason(reason: ReviewReason) -> v1::ReviewReason {
         ReviewReason::TooManyRecentRefunds => v1::ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive => v1::ReviewReason::NothingToGive,
         ReviewReason::Guardrail => v1::ReviewReason::Guardrail,
+        ReviewReason::CreditsGone => v1::ReviewReason::CreditsGone,
         ReviewReason::NoRow => v1::ReviewReason::NoRow,
     }
 }

@@ -87,6 +87,7 @@ fn every_part_of_a_decision_has_its_word() {
     let kinds = [
         RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused,
         RemedyKind::RefundFull,
         RemedyKind::RefundFixed,
@@ -100,6 +101,7 @@ fn every_part_of_a_decision_has_its_word() {
         ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive,
         ReviewReason::Guardrail,
+        ReviewReason::CreditsGone,
         ReviewReason::NoRow,
     ];
     let events_say = [v1::ReviewReason::RefundFailed, v1::ReviewReason::Disputed];
@@ -224,7 +226,7 @@ fn a_preview_has_a_decision_and_facts_in_the_notation_of_the_documents() {
                     {"row": "1", "result": "no_hit", "failed": [
                         {"fact": "purchase_age", "wanted": "at most 2d", "found": "7d"},
                         {"fact": "unused", "wanted": "more than 0", "found": null}]},
-                    {"row": "14", "result": "hit"}]}}}"#,
+                    {"row": "14", "clauses": ["3.1"], "result": "hit"}]}}}"#,
     )
     .unwrap();
     let response = evaluate_request(&account_id(), &answer);

@@ -13,6 +13,9 @@ pub(super) fn observe(facts: &mut Facts, file: &CaseFile, parameters: &Parameter
     let mismatched = mismatched(file, parameters);
     let missing = parameters.required_details(file.claim).difference(&given).copied().collect();
     let matching = given.difference(&mismatched).copied().collect();
+    if let Some(since) = file.waiting_since {
+        facts.put(FactName::WaitingSince, Value::Time(since));
+    }
     facts.put(FactName::MissingDetails, words(&missing));
     facts.put(FactName::MismatchedDetails, words(&mismatched));
     facts.put(FactName::DetailsGiven, words(&matching));

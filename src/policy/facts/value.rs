@@ -165,8 +165,13 @@ impl Facts {
     }
 
     /// Sets a fact whose value is known to fit.
-    pub(super) fn put(&mut self, name: FactName, value: Value) {
+    pub(in crate::policy) fn put(&mut self, name: FactName, value: Value) {
         self.0.insert(name, value);
+    }
+
+    /// Makes a fact one that cannot be known.
+    pub(in crate::policy) fn forget(&mut self, name: FactName) {
+        self.0.remove(&name);
     }
 
     /// The value of a fact; `None` when it cannot be known.
@@ -231,6 +236,12 @@ impl Facts {
     pub fn received_at(&self) -> DateTime<Utc> {
         // The invariant says that it is present; the epoch stands for a broken one and shows at once as overdue.
         self.time(FactName::ReceivedAt).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// Since when the customer waits for our next answer (§4.1).
+    #[must_use]
+    pub fn waiting_since(&self) -> DateTime<Utc> {
+        self.time(FactName::WaitingSince).unwrap_or_else(|| self.received_at())
     }
 
     /// All known facts, by name.
