@@ -117,7 +117,7 @@ fn a_row_whose_conditions_no_case_fits_is_found() {
         r#"[{ standing = { has = "violation_confirmed" }, violation = "none" }]"#,
         r#"[{ outage = "none", outage_lasted = { more_than = "1h" } }]"#,
         r#"[{ missing_details = { has = "logs" } }]"#,
-        r#"[{ purchase_known = false, unused = { at_least = 1 } }]"#,
+        "[{ purchase_known = false, unused = { at_least = 1 } }]",
         r#"[{ purchase_age = { more_than = "8d" }, undelivered_for = { less_than = "7d" } }]"#,
         r#"[{ details_given = { has = "statement" }, evidence_given = false }]"#,
         r#"[{ refunded = "none", credits_refunded = { more_than = 0 } }]"#,
@@ -223,7 +223,7 @@ fn an_approval_because_of_papers_is_found() {
 #[test]
 fn what_the_document_forbids_itself_is_found() {
     let full = ("remedies", r#"["refund_full"]"#);
-    let fixed = ("remedies", r#"[{ refund_fixed = { USD = 100 } }]"#);
+    let fixed = ("remedies", "[{ refund_fixed = { USD = 100 } }]");
     let used = "claim = other, untouched = false, used = 1";
     for (claim, remedies, name, does, example) in [
         (
@@ -299,7 +299,7 @@ fn money_that_only_a_person_may_pay_breaks_no_declared_guardrail() {
 fn two_rows_whose_order_decides_are_warned_about() {
     let report = report(&[
         line("1", &[("when", "[{ used = { more_than = 0 } }]")]),
-        line("2", &[("when", r#"[{ renewal = true }]"#), ("outcome", r#""REVIEW""#)]),
+        line("2", &[("when", "[{ renewal = true }]"), ("outcome", r#""REVIEW""#)]),
         line("3", &[("when", "[{ held = { more_than = 0 } }]")]),
         line("4", &[]),
     ]);

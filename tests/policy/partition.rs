@@ -166,7 +166,7 @@ fn any_file() -> impl Strategy<Value = CaseFile> {
             if let Some(known) = &mut file.purchase {
                 let list = known.purchase.price.minor_units.saturating_add(others).saturating_sub(50).max(0);
                 known.purchase.list_price =
-                    attempted.then(|| Money { minor_units: list, ..known.purchase.price });
+                    attempted.then_some(Money { minor_units: list, ..known.purchase.price });
             }
             file
         },
