@@ -1,11 +1,12 @@
 //! What can be proved of a document before anybody is decided by it.
 //!
-//! The space of all facts is partitioned into cells that the document cannot tell apart ([`space`]), and every set of
-//! cells is kept as a decision diagram ([`diagram`]), so that all of them are decided at once and none is left out.
-//! Cells that no case can fall into are set aside ([`possible`]). From top to bottom, a row takes of the cells that
-//! are left those that fit its conditions ([`field`]); guardrails are sets of cells that must stay out of what a row
-//! takes ([`guardrail`]). Where something is wrong, the cheapest way through a diagram is the smallest case that
-//! shows it ([`example`]), and the decision about that case is the desk's own.
+//! The space of all facts is partitioned into cells that the document cannot tell apart (`check/space.rs`),
+//! and every set of cells is kept as a decision diagram (`check/diagram.rs`), so that all of them are decided
+//! at once and none is left out. Cells that no case can fall into are set aside (`check/possible.rs`). From
+//! top to bottom, a row takes of the cells that are left those that fit its conditions (`check/field.rs`);
+//! guardrails are sets of cells that must stay out of what a row takes (`check/guardrail.rs`). Where
+//! something is wrong, the cheapest way through a diagram is the smallest case that shows it
+//! (`check/example.rs`), and the decision about that case is the desk's own.
 
 mod amounts;
 mod diagram;

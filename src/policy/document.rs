@@ -43,7 +43,7 @@ pub struct DocumentError {
 impl std::error::Error for DocumentError {}
 
 impl fmt::Display for DocumentError {
-    /// `line 143, row `14`, `when[0].unused`: must be a whole number`.
+    /// Line, row and field, as far as they are known, and what is wrong there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.line.map(|line| format!("line {line}"));
         let row = self.row.as_ref().map(|row| format!("row `{row}`"));

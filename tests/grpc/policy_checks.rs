@@ -63,7 +63,7 @@ why = "Because."
 "#;
     let check = checked(&service, with_rows(rows)).await;
     assert!(!check.passed);
-    let [gap, paid] = check.findings.as_slice() else { panic!("{:#?}", check.findings) };
+    let [gap, paid, order] = check.findings.as_slice() else { panic!("{:#?}", check.findings) };
     assert_eq!((gap.severity(), gap.kind()), (Severity::Error, Kind::NotTotal));
     let told = |finding: &v1::PolicyFinding| {
         let facts = finding.counterexample.iter().map(|fact| format!("{} = {}", fact.name, fact.value));
@@ -77,6 +77,7 @@ why = "Because."
         ("pay_for_change_of_mind", &["1".to_owned()][..])
     );
     assert_eq!(told(paid), ["claim = change_of_mind"]);
+    assert_eq!((order.severity(), order.kind()), (Severity::Warning, Kind::OrderDecides));
     let decision = paid.decision.as_ref().unwrap();
     assert_eq!((decision.outcome(), decision.row.as_str()), (Outcome::Approve, "1"));
     assert_eq!(decision.sentence, "We give you 10.00 USD (§3.2).");
