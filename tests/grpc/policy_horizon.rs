@@ -12,13 +12,6 @@ use tonic_types::StatusExt;
 use v1::Claim;
 
 impl Service {
-    /// Another replica over the same database.
-    pub(crate) async fn replica(&self) -> Self {
-        let limits = Limits { max_connections: 4, ..Limits::default() };
-        let store = Store::connect(&self.url, limits).await.unwrap();
-        Self::serve(self.url.clone(), store, Policies::parse(SHIPPED).unwrap()).await
-    }
-
     /// Another replica's desk over the same database, with connections of its own.
     pub(crate) async fn desk(&self) -> Desk {
         let limits = Limits { max_connections: 4, ..Limits::default() };

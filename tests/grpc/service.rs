@@ -3,7 +3,7 @@
 use crate::cluster::{Watch, database};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::{Desk, Policies};
+use makegood::command::Policies;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
@@ -49,11 +49,6 @@ impl Service {
         let store = Store::connect(&url, limits).await.unwrap();
         let policies = Policies::parse(policy).unwrap();
         policies.publish(&store, Clock::system()).await.unwrap();
-        Self::serve(url, store, policies).await
-    }
-
-    /// Serves over a database that is there.
-    pub(crate) async fn serve(url: String, store: Store, policies: Policies) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
         let request_timeout = Duration::from_secs(15);
         let running =
