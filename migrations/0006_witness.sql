@@ -133,12 +133,12 @@ CREATE TRIGGER failure_text_witness AFTER INSERT OR UPDATE OR DELETE ON failure_
 
 -- Of what workers change, the part that they do not: where a chain ends and what lies in a bucket is proved by entries.
 CREATE TRIGGER account_witness AFTER INSERT ON account
-    FOR EACH ROW EXECUTE FUNCTION bear_witness('{account_id}', '{last_seq,last_hash,last_at}');
+    FOR EACH ROW EXECUTE FUNCTION bear_witness('{account_id}', '{revision,last_seq,last_hash,last_at}');
 CREATE TRIGGER lot_witness AFTER INSERT ON lot FOR EACH ROW EXECUTE FUNCTION bear_witness(
-    '{account_id,lot_id}', '{available,held,frozen,consumed,expired,revoked,refunded,owed,disputed}');
+    '{account_id,lot_id}', '{available,held,frozen,consumed,expired,revoked,refunded,owed,disputed,is_open,is_spendable}');
 CREATE TRIGGER lot_expiry_witness AFTER UPDATE OF expires_at ON lot FOR EACH ROW
     WHEN (OLD.expires_at IS DISTINCT FROM NEW.expires_at) EXECUTE FUNCTION bear_witness(
-    '{account_id,lot_id}', '{available,held,frozen,consumed,expired,revoked,refunded,owed,disputed}');
+    '{account_id,lot_id}', '{available,held,frozen,consumed,expired,revoked,refunded,owed,disputed,is_open,is_spendable}');
 
 -- What was there before.
 INSERT INTO witness (account_id, of_table, of_key, digest) SELECT * FROM witnessed_rows();

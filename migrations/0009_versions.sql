@@ -57,3 +57,6 @@ ALTER TABLE decision ADD CONSTRAINT decision_id_once UNIQUE (account_id, decisio
 
 -- Decisions in the order of time, for backtests.
 CREATE INDEX decision_by_time ON decision (decided_at, decision_id);
+
+SELECT witness_again('policy_version', '{title,published_by,approver,reason}');
+SELECT witness_again('decision', '{given_minor,given_currency,given_credits,given_remedies,catalogue}');
