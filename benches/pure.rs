@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
 use makegood::domain::book::{Book, HoldOrder};
 use makegood::domain::case_file::{
-    AccountFile, AttemptEnd, AttemptFile, CaseFile, IncidentFile, PurchaseFile, TwinFile,
+    AccountFile, AttemptEnd, AttemptFile, CaseFile, IncidentFile, NamedAttemptFile, PurchaseFile, TwinFile,
 };
 use makegood::domain::credits::Credits;
 use makegood::domain::entry::{ChainHead, EntryCause, chain};
@@ -22,7 +22,8 @@ use makegood::domain::money::{Currency, Money};
 use makegood::domain::purchase::{DisputeState, Purchase, PurchaseKind};
 use makegood::domain::request::{Claim, Details};
 use makegood::domain::usage::{Failure, Usage};
-use makegood::policy::{Document, Facts, SHIPPED, decide};
+use makegood::policy::check::check;
+use makegood::policy::{Document, Facts, SHIPPED, answer, decide};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -45,6 +46,7 @@ const MANY: usize = 100;
 fn main() -> anyhow::Result<()> {
     println!("{:<44}{:>12}{:>12}", "", "median ns", "least ns");
     decisions()?;
+    checks()?;
     for lots in [1, 10, 1_000] {
         books(lots)?;
     }
@@ -95,7 +97,35 @@ fn decisions() -> anyhow::Result<()> {
         "decision and its canonical bytes",
         || Ok(typical.clone()),
         |file| decided(file).canonical_bytes(),
+    )?;
+    let stored = Facts::observe(&typical, document.parameters()).canonical_json();
+    let none = BTreeSet::new();
+    measure(
+        "answer from stored bytes, as a backtest does",
+        || Ok(stored.clone()),
+        |stored| {
+            let facts = serde_json::from_str::<Facts>(&stored);
+            facts.is_ok_and(|facts| answer(&document, &facts, &none).is_ok())
+        },
+    )?;
+    measure(
+        "decision again from stored bytes, to its bytes",
+        || Ok(stored.clone()),
+        |stored| {
+            serde_json::from_str::<Facts>(&stored).map(|facts| decide(&document, &facts).canonical_bytes())
+        },
     )
+}
+
+/// The whole proof of the shipped document, one processor.
+fn checks() -> anyhow::Result<()> {
+    let document = Document::parse(SHIPPED).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let begun = Instant::now();
+    let report = black_box(check(&document, &mut |_| ()));
+    let took = begun.elapsed();
+    anyhow::ensure!(report.passed(), "the shipped document is broken");
+    println!("check of the shipped document: {took:.2?}, {} cells in {} nodes", report.cells, report.nodes);
+    Ok(())
 }
 
 /// A technical claim on a purchase that is partly used; with `many`, twins and incidents besides.
@@ -133,7 +163,10 @@ fn case_file(attempts: usize, many: usize) -> anyhow::Result<CaseFile> {
         twins: (0..many).map(twin).collect(),
         attempts: attempts.collect(),
         failed_credits: Credits::try_from(5)?,
-        attempt_ended_at: Some(before(1)),
+        attempt: Some(NamedAttemptFile {
+            ended: Some(AttemptFile { at: before(1), end: AttemptEnd::PlatformFailure }),
+            charged: Credits::try_from(5)?,
+        }),
         incidents: (0..many).map(incident).collect(),
     })
 }

@@ -18,6 +18,8 @@ ALTER TABLE refund_request
     -- older than the rule.
     ADD COLUMN shares_purchase    boolean NOT NULL DEFAULT false;
 
+-- What old rows get here is witnessed at the end, so that a row which is a lie stays one.
+ALTER TABLE refund_request DISABLE TRIGGER refund_request_witness;
 UPDATE refund_request r SET
     decisions = d.number,
     last_row = d.last_row,
@@ -26,10 +28,8 @@ UPDATE refund_request r SET
         FROM decision q, jsonb_array_elements_text(q.body::jsonb -> 'requested_details') AS asked (word)
         WHERE q.account_id = r.account_id AND q.refund_request_id = r.refund_request_id), '{}'),
     restored_credits = coalesce((
-        SELECT sum((remedy.given ->> 'credits')::bigint)
-        FROM decision q, jsonb_array_elements(q.body::jsonb -> 'remedies') AS remedy (given)
-        WHERE q.account_id = r.account_id AND q.refund_request_id = r.refund_request_id
-            AND remedy.given ->> 'kind' IN ('restore_undelivered', 'restore_failed', 'compensate')), 0),
+        SELECT sum(q.given_credits) FROM decision q
+        WHERE q.account_id = r.account_id AND q.refund_request_id = r.refund_request_id), 0),
     first_response = CASE WHEN r.first_responded_at IS NULL THEN NULL ELSE CASE d.first_outcome
         WHEN 'APPROVE' THEN 'approval' WHEN 'DENY' THEN 'denial' ELSE 'question' END END,
     approvals_required = CASE WHEN r.stage = 'in_review' THEN 1 ELSE 0 END,
@@ -47,6 +47,7 @@ WHERE r.stage IN ('awaiting_information', 'in_review') AND EXISTS (
     WHERE older.account_id = r.account_id AND older.purchase_id = r.purchase_id
         AND older.stage IN ('awaiting_information', 'in_review')
         AND older.refund_request_id < r.refund_request_id);
+ALTER TABLE refund_request ENABLE TRIGGER refund_request_witness;
 
 ALTER TABLE refund_request
     ADD CONSTRAINT refund_request_first_response CHECK (
@@ -123,3 +124,12 @@ ALTER TABLE refund
 
 GRANT UPDATE (waiting_since, first_response, named_purchase, asked, decisions, last_row, restored_credits,
     approvals_required, expires_at, closed_at, assignee, shares_purchase) ON refund_request TO makegood_app;
+
+CREATE TRIGGER approval_witness AFTER INSERT OR UPDATE ON approval
+    FOR EACH ROW EXECUTE FUNCTION bear_witness('{account_id,refund_request_id,ordinal}', '{}');
+CREATE TRIGGER request_note_witness AFTER INSERT OR UPDATE ON request_note
+    FOR EACH ROW EXECUTE FUNCTION bear_witness('{account_id,refund_request_id,ordinal}', '{}');
+SELECT witness_again('refund_request', '{waiting_since,first_response,named_purchase,asked,decisions,last_row,
+    restored_credits,approvals_required,expires_at,closed_at,assignee,shares_purchase}');
+SELECT witness_again('evidence', '{decision_ordinal}');
+SELECT witness_again('refund', '{method}');

@@ -11,6 +11,7 @@ mod lots;
 mod payments;
 mod server;
 mod usages;
+mod witness;
 
 use crate::store::{Error, Snapshot, Store};
 use chrono::{DateTime, Utc};
@@ -51,7 +52,7 @@ pub struct Tally {
 pub async fn run(store: &Store, scope: Scope, listener: &mut dyn Listener) -> Result<Tally, Error> {
     let mut snapshot = store.snapshot().await?;
     let mut teller = Teller { listener, found: Vec::new(), tally: Tally::default(), part: "", part_rows: 0 };
-    check_database(&mut snapshot, &mut teller).await?;
+    check_database(&mut snapshot, scope, &mut teller).await?;
     check_ledger(&mut snapshot, scope, &mut teller).await?;
     check_payments(&mut snapshot, scope, &mut teller).await?;
     check_desk(&mut snapshot, scope, &mut teller).await?;
@@ -90,7 +91,7 @@ impl Teller<'_> {
     }
 }
 
-async fn check_database(snapshot: &mut Snapshot, teller: &mut Teller<'_>) -> Result<(), Error> {
+async fn check_database(snapshot: &mut Snapshot, scope: Scope, teller: &mut Teller<'_>) -> Result<(), Error> {
     teller.begin("settings");
     for setting in snapshot.list_settings(&server::names()).await? {
         teller.row(|found| server::check(&setting, found));
@@ -102,6 +103,10 @@ async fn check_database(snapshot: &mut Snapshot, teller: &mut Teller<'_>) -> Res
     teller.begin("policy versions");
     snapshot
         .each_policy_version(|version| teller.row(|found| cases::check_policy_version(&version, found)))
+        .await?;
+    teller.begin("witnesses");
+    snapshot
+        .each_unwitnessed(scope.since, |row| teller.tell(|found| found.push(witness::unwitnessed(row))))
         .await?;
     teller.begin("references");
     snapshot
@@ -133,6 +138,9 @@ async fn check_ledger(snapshot: &mut Snapshot, scope: Scope, teller: &mut Teller
     let mut usages = usages::Usages::default();
     snapshot.each_usage(scope.since, |usage| teller.row(|found| usages.next(&usage, found))).await?;
     teller.tell(|found| usages.end(found));
+    let mut told = witness::Told::default();
+    snapshot.each_told_usage(scope.since, |answer| teller.row(|found| told.next(&answer, found))).await?;
+    teller.tell(|found| told.end(found));
     snapshot
         .each_held_while_suspended(scope.since, |held| {
             teller.tell(|found| found.push(cases::held_while_suspended(&held)));

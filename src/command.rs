@@ -1,10 +1,13 @@
 //! The story of each RPC: load, decide, record. No SQL text, no wire.
 
 mod attempt;
+mod backtest;
 mod balance;
 mod batch;
 mod case;
+mod change;
 mod chargeback;
+mod check_policy;
 mod delivery;
 mod dispute;
 mod evaluate;
@@ -19,6 +22,7 @@ mod lifecycle;
 mod page;
 mod policies;
 mod proposal;
+mod publish;
 mod purchase;
 mod queue;
 mod refund_request;
@@ -26,6 +30,7 @@ mod refund_result;
 mod refusal;
 mod rehearsal;
 mod remedy;
+mod replay;
 mod restoration;
 mod revocation;
 mod ruling;
@@ -38,21 +43,30 @@ use crate::clock::Clock;
 use crate::domain::ids::Actor;
 use crate::store::Store;
 use balance::Balances;
+use check_policy::Checks;
 use lane::Lanes;
 use rehearsal::Rehearsals;
 
-// What the wire shows of a decision.
+// What the wire shows of a backtest.
+pub use crate::policy::backtest::{
+    Answered as BacktestAnswer, Example as BacktestExample, Flip, Reference, Sums,
+};
+// What the wire shows of a decision, and of a document.
+pub use crate::policy::check::{Example, Finding, FindingKind, Report};
 pub use crate::policy::{
-    Decision, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult,
+    Decision, Document, DocumentError, Facts, Grant, Outcome, Recommendation, RemedyKind, ReviewReason,
+    RowOutcome, RowResult,
 };
 
 pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
+pub use backtest::{Backtest, BacktestQuery, BacktestReport, Candidate};
 pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
+pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use grant::{GrantAnswer, GrantCredits};
@@ -63,11 +77,13 @@ pub use judgement::CaseAnswer;
 pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use proposal::{AskedRemedy, Proposal};
+pub use publish::{GetPolicy, ListPolicies, PolicyView, PublishPolicy, Published};
 pub use purchase::RecordPurchase;
 pub use queue::{ListRefundRequests, QueuePage, QueuedRequest};
 pub use refund_request::{ApprovalView, CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
+pub use replay::{ReplayAnswer, ReplayDecision};
 pub use restoration::{RestorationView, RestoreIncident};
 pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use ruling::{Resolution, ResolveRefundRequest};
@@ -94,6 +110,7 @@ pub struct Desk {
     lanes: Lanes,
     balances: Balances,
     rehearsals: Rehearsals,
+    checks: Checks,
 }
 
 impl Desk {
@@ -102,6 +119,13 @@ impl Desk {
     #[must_use]
     pub fn new(store: Store, policies: Policies) -> Self {
         let (lanes, balances) = (Lanes::start(&store, &policies), Balances::start(&store));
-        Self { store, policies, lanes, balances, rehearsals: Rehearsals::default() }
+        Self {
+            store,
+            policies,
+            lanes,
+            balances,
+            rehearsals: Rehearsals::default(),
+            checks: Checks::default(),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! here, in a sentence, before anything is started.
 
 mod database_url;
+mod policy_command;
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use database_url::DatabaseUrl;
+pub use policy_command::{BacktestSettings, CheckSettings, PolicyCommand, ShowSettings};
 
 /// The most database connections one process may keep: PostgreSQL itself allows
 /// 100 unless told otherwise, and other processes want some of them.
@@ -30,6 +32,9 @@ Examples:
   makegood --listen 127.0.0.1:6000 --log json     another port, logs for machines
   makegood migrate --database-url postgres://…    bring a real database up to date
   makegood audit --database-url postgres://…      prove that nothing was lost, changed or paid twice
+  makegood policy show                            the refund policy as a table
+  makegood policy check FILE                      prove that a policy document has no gap and breaks no guardrail
+  makegood policy backtest new.toml               what another policy would have decided and cost
   makegood demo                                   play one day at the desk against a running service";
 
 /// The refund desk for platforms that sell generation credits: keeps the credit
@@ -55,6 +60,9 @@ pub enum Command {
     Migrate(MigrateSettings),
     /// Prove from the tables that nothing was lost, changed or paid twice; exit 1 and name what was
     Audit(AuditSettings),
+    /// Read a policy document
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Play one day at the desk against a running service, and print every decision
     Demo(DemoSettings),
 }
@@ -261,6 +269,7 @@ impl Command {
             Self::Serve(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
             Self::Migrate(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
             Self::Audit(settings) => settings.database.check(),
+            Self::Policy(command) => command.check(),
             Self::Demo(settings) if !is_http(&settings.endpoint) => {
                 Err("the endpoint must begin with http:// or https://".to_owned())
             }

@@ -8,6 +8,7 @@ mod incident;
 mod keyset;
 mod page;
 mod pending;
+mod policy;
 mod refund;
 mod status;
 
@@ -28,6 +29,9 @@ pub const REPLAYED_KEY: &str = "idempotency-replayed";
 
 /// Largest request, in bytes: a full evidence list with its texts is a tenth of it.
 pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+
+/// Largest request about a policy, in bytes: its document may be as long as any other request, and has company.
+pub const MAX_POLICY_REQUEST_BYTES: usize = 260 * 1024;
 
 /// The services of `makegood.v1` over one desk.
 #[derive(Debug, Clone)]
@@ -62,7 +66,9 @@ impl Api {
             .add_service(CreditServiceServer::new(self.clone()).max_decoding_message_size(max))
             .add_service(AccountServiceServer::new(self.clone()).max_decoding_message_size(max))
             .add_service(IncidentServiceServer::new(self.clone()).max_decoding_message_size(max))
-            .add_service(PolicyServiceServer::new(self.clone()).max_decoding_message_size(max))
+            .add_service(
+                PolicyServiceServer::new(self.clone()).max_decoding_message_size(MAX_POLICY_REQUEST_BYTES),
+            )
     }
 
     fn desk(&self) -> &Desk {

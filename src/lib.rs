@@ -10,6 +10,7 @@ pub mod demo;
 pub mod domain;
 pub mod grpc;
 pub mod policy;
+pub mod policy_command;
 pub mod postgres;
 pub mod proto;
 pub mod serve;

@@ -1,7 +1,7 @@
 //! The `makegood` binary: reads the settings and does what was asked.
 
 use makegood::config::{self, Command};
-use makegood::{audit, demo, serve};
+use makegood::{audit, demo, policy_command, serve};
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -13,6 +13,10 @@ async fn main() -> ExitCode {
             Ok(true) => Ok(()),
             // The violations were printed; they are the answer.
             Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Command::Policy(command) => match policy_command::run(command).await {
+            Ok(code) => return code,
             Err(error) => Err(error),
         },
         Command::Demo(settings) => demo::run(&settings).await,

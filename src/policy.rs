@@ -4,20 +4,25 @@
 //! that holds decides. [`decide`] turns a document and facts into a [`Decision`] that explains and replays itself.
 
 pub mod amount;
+pub mod backtest;
 pub mod calendar;
+pub mod check;
 pub mod decision;
 pub mod document;
 pub mod facts;
 pub mod parameters;
+pub mod replay;
 pub mod resolution;
+pub mod schema;
 pub mod sentence;
 pub mod share;
+pub mod show;
 pub mod span;
 mod spelling;
 pub mod table;
 
 pub use amount::{Grant, RemedyKind};
-pub use decision::{Decision, Recommendation, ReviewReason, decide};
+pub use decision::{Answer, Decision, Recommendation, ReviewReason, answer, decide};
 pub use document::{Document, DocumentError, Guardrail};
 pub use facts::{FactName, Facts};
 pub use parameters::Parameters;

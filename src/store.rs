@@ -23,6 +23,7 @@ mod ledger;
 mod lot;
 mod note;
 mod open_book;
+mod past_decision;
 mod policy_version;
 mod purchase;
 mod queue;
@@ -38,7 +39,8 @@ mod transact;
 pub use account::AccountRow;
 pub use audit::{
     AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
-    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditUsage, ServerSetting, Snapshot,
+    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold, AuditUnwitnessed, AuditUsage,
+    ServerSetting, Snapshot,
 };
 pub use case_file::PurchaseCredits;
 pub use chargeback::ChargebackEventRow;
@@ -53,7 +55,8 @@ pub use known::{Asked, Known, list_known};
 pub use ledger::{WriteSet, Written, write};
 pub use lot::list_lots_by_id;
 pub use open_book::{OpenBook, list_open_books};
-pub use policy_version::PolicyVersionRow;
+pub use past_decision::{DecisionFilter, DecisionSpan, PastDecisionRow};
+pub use policy_version::{PolicyReign, PolicyVersionRow};
 pub use queue::{QueueFilter, QueuePlace};
 pub use request::NamedPurchase;
 pub use restoration::NewRestoration;

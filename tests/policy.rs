@@ -5,12 +5,23 @@
 mod policy {
     mod amount;
     mod calendar;
+    mod carried;
+    mod case;
+    mod check;
     mod desk;
+    mod determinism;
     mod document;
+    mod examples;
     mod explanations;
+    mod fuzz;
     mod golden;
+    mod misspelt;
+    mod mutation;
     mod observe;
+    mod partition;
     mod plausible;
     mod properties;
     mod resolution;
+    mod schema;
+    mod shown;
 }

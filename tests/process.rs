@@ -170,3 +170,69 @@ async fn a_private_database_is_audited_when_nothing_serves_it() {
     assert!(printed.contains("every promise is kept"), "{printed}{said}");
     assert_eq!(code, Some(0));
 }
+
+#[test]
+fn a_policy_check_says_by_its_exit_code_what_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/2024-12-19.toml");
+    let text = fs::read_to_string(&shipped).unwrap();
+    let head = text.split("[[rows]]").next().unwrap();
+    let row = "[[rows]]\nrow = \"1\"\nclauses = [\"2.1\"]\nclaims = [\"other\"]\noutcome = \"DENY\"\n\
+               sentence = \"No (§2.1).\"\nwhy = \"Because.\"\n";
+    let (broken, unreadable) = (folder.path().join("broken.toml"), folder.path().join("unreadable.toml"));
+    fs::write(&broken, format!("{head}{row}")).unwrap();
+    fs::write(&unreadable, "version = 7\n").unwrap();
+    let checked = |file: &Path, flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_makegood"));
+        let ran = command.args(["policy", "check"]).arg(file).args(flags).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+
+    let (code, said, progress) = checked(&broken, &[]);
+    assert_eq!((code, progress.as_str()), (Some(1), ""));
+    assert!(said.contains("error: no row answers this case"), "{said}");
+    assert!(said.contains("\n    claim = duplicate_purchase\n"), "{said}");
+    let (code, said, _) = checked(&broken, &["--json"]);
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, told["passed"].as_bool()), (Some(1), Some(false)));
+
+    let (code, said, complaint) = checked(&unreadable, &[]);
+    assert_eq!((code, said.as_str()), (Some(2), ""));
+    assert!(complaint.contains("is no policy"), "{complaint}");
+    let (code, _, complaint) = checked(&folder.path().join("nowhere.toml"), &[]);
+    assert_eq!(code, Some(2));
+    assert!(complaint.contains("cannot be read"), "{complaint}");
+
+    let (code, said, _) = checked(&shipped, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("\npassed: "), "{said}");
+}
+
+#[test]
+fn a_policy_is_shown_from_a_file_by_its_version_and_on_a_help_page() {
+    let show = |arguments: &[&str]| {
+        let mut show = Command::new(env!("CARGO_BIN_EXE_makegood"));
+        show.args(["policy", "show"]).args(arguments).env_remove("DATABASE_URL");
+        let ended = show.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ended.status.success(), text(ended.stdout), text(ended.stderr))
+    };
+    let (shown, shipped, _) = show(&[]);
+    assert!(shown && shipped.contains("Z-Image.win Refund Policy\nVersion 2024-12-19,"), "{shipped}");
+    assert_eq!(show(&["2024-12-19"]), (true, shipped, String::new()));
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/examples/14-days.toml");
+    let (shown, page, _) = show(&["--markdown", example]);
+    assert!(shown && page.starts_with("# Fourteen Days to Change Your Mind\n"), "{page}");
+    let (shown, nothing, said) = show(&["2031-01-01"]);
+    assert!(!shown && nothing.is_empty(), "{nothing}");
+    assert!(said.contains("there is no file `2031-01-01`, and no version of this name"), "{said}");
+    let folder = folder();
+    let broken = folder.path().join("broken.toml");
+    fs::write(&broken, "version = \"1\"\ntitel = \"none\"\n").unwrap();
+    let (shown, _, said) = show(&[broken.to_str().unwrap()]);
+    assert!(
+        !shown && said.contains("line 2, `titel`: unknown field `titel` (did you mean `title`?)"),
+        "{said}"
+    );
+}

@@ -84,7 +84,9 @@ pub(super) fn check_key(key: &AuditKey, found: &mut Vec<Violation>) {
     }
     let answer: Option<Value> = serde_json::from_str(&key.answer).ok();
     let readable = answer.as_ref().is_some_and(|answer| {
-        answer.is_object() && (!key.refused || answer.get("reason").is_some_and(Value::is_string))
+        // Only a refusal has a reason and says it.
+        let is_told = |name| answer.get(name).is_some_and(Value::is_string);
+        answer.is_object() && (is_told("reason") && is_told("message")) == key.refused
     });
     if !readable {
         row.broken(Check::StoredAnswer, "it cannot be read");

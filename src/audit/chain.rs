@@ -150,11 +150,12 @@ fn hash(entry: &AuditEntry) -> Hash {
 /// An account without entries stands at the beginning.
 pub(super) fn check_empty(account: AuditAccount, found: &mut Vec<Violation>) {
     let AuditAccount { account_id, last_seq, last_hash } = account;
-    if last_seq != ChainHead::START.seq {
+    let has_start = last_hash == ChainHead::START.hash;
+    if last_seq != ChainHead::START.seq && !has_start {
         let missing = "the last entry that the account's row knows is missing, and all before it";
         found.push(Violation::new(Check::EntrySeq, "entry", key(&account_id, last_seq), missing));
-    } else if last_hash != ChainHead::START.hash {
-        let message = "it has no entries and the hash of one";
+    } else if last_seq != ChainHead::START.seq || !has_start {
+        let message = "it has no entries and the place or the hash of one";
         found.push(Violation::new(Check::AccountHead, "account", account_id, message));
     }
 }

@@ -60,7 +60,8 @@ async fn audit_database(url: &str, settings: &AuditSettings) -> anyhow::Result<T
         bail!("the database is not at this version's schema: run `makegood migrate` first");
     }
     let scope = Scope { since: settings.since, now: Clock::system().now() };
-    let mut printer = Printer::new(settings.json);
+    let terminal = Some(std::io::stderr()).filter(IsTerminal::is_terminal);
+    let mut printer = Printer::new(settings.json, std::io::stdout(), terminal);
     let tally = super::run(&store, scope, &mut printer).await.context("the audit could not be finished")?;
     printer.summary(tally)?;
     store.close().await;
@@ -68,30 +69,31 @@ async fn audit_database(url: &str, settings: &AuditSettings) -> anyhow::Result<T
 }
 
 /// Prints violations as they come, and on a terminal how far it is.
-struct Printer {
+struct Printer<O, E> {
     json: bool,
-    shows_progress: bool,
+    out: O,
+    /// Where the person looks who started it; `None` where nobody does.
+    terminal: Option<E>,
     counts: BTreeMap<Check, u64>,
     failed: Option<std::io::Error>,
 }
 
-impl Printer {
-    fn new(json: bool) -> Self {
-        let shows_progress = std::io::stderr().is_terminal();
-        Self { json, shows_progress, counts: BTreeMap::new(), failed: None }
+impl<O: Write, E: Write> Printer<O, E> {
+    fn new(json: bool, out: O, terminal: Option<E>) -> Self {
+        Self { json, out, terminal, counts: BTreeMap::new(), failed: None }
     }
 
     /// Writes a line; what a closed pipe says is told at the end.
     fn line(&mut self, line: &str) {
-        if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        if let Err(error) = writeln!(self.out, "{line}") {
             self.failed.get_or_insert(error);
         }
     }
 
-    fn status(&self, text: &str) {
-        if self.shows_progress {
+    fn status(&mut self, text: &str) {
+        if let Some(terminal) = &mut self.terminal {
             // Progress that cannot be shown is no failure of the audit.
-            let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+            let _ = write!(terminal, "\r\x1b[K{text}");
         }
     }
 
@@ -116,7 +118,7 @@ impl Printer {
     }
 }
 
-impl Listener for Printer {
+impl<O: Write, E: Write> Listener for Printer<O, E> {
     fn found(&mut self, violation: &Violation) {
         self.status("");
         let count = self.counts.entry(violation.check).or_default();
@@ -129,5 +131,45 @@ impl Listener for Printer {
         if rows.checked_rem(PROGRESS_EVERY) == Some(0) {
             self.status(&format!("{part}: {rows} rows"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Check, Listener, Printer, Tally, Violation};
+
+    /// What an audit of two parts and one violation shows to whom.
+    fn printed(json: bool, has_terminal: bool) -> (String, String) {
+        let (mut out, mut terminal) = (Vec::new(), Vec::new());
+        let mut printer = Printer::new(json, &mut out, has_terminal.then_some(&mut terminal));
+        for rows in [0, 1, 9_999, 10_000] {
+            printer.progress("entries", rows);
+        }
+        printer.found(&Violation::new(Check::EntrySeq, "entry", "ada/4", "it is missing"));
+        printer.progress("lots", 0);
+        printer.summary(Tally { rows: 10_000, violations: 1 }).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(terminal).unwrap())
+    }
+
+    #[test]
+    fn a_person_sees_how_far_it_is_and_what_is_found_at_once() {
+        let (out, terminal) = printed(false, true);
+        assert_eq!(
+            out,
+            "entry_seq: entry ada/4: it is missing\n10000 rows read: 1 violations (entry_seq 1)\n"
+        );
+        let shown: Vec<&str> = terminal.split("\r\x1b[K").filter(|text| !text.is_empty()).collect();
+        assert_eq!(shown, ["entries: 0 rows", "entries: 10000 rows", "lots: 0 rows"]);
+        assert!(terminal.ends_with("\r\x1b[K"), "the last sign is taken away");
+    }
+
+    #[test]
+    fn a_program_reads_one_object_a_line_and_no_progress() {
+        let (out, terminal) = printed(true, false);
+        let lines: Vec<serde_json::Value> =
+            out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((lines.len(), terminal.as_str()), (2, ""));
+        assert_eq!(lines[0]["key"], "ada/4");
+        assert_eq!(lines[1]["checks"]["entry_seq"], 1);
     }
 }

@@ -59,6 +59,10 @@ pub enum Check {
     PolicyDigest,
     /// A stored answer can be given again.
     StoredAnswer,
+    /// A row is what its witness saw written.
+    Witness,
+    /// An attempt is what its calls were answered.
+    UsageRecord,
     /// No row points to a row that is not there.
     ForeignKey,
     /// The database enforces what this version relies on.
@@ -98,6 +102,8 @@ impl Check {
             Self::RequestOverdue => "request_overdue",
             Self::PolicyDigest => "policy_digest",
             Self::StoredAnswer => "stored_answer",
+            Self::Witness => "witness",
+            Self::UsageRecord => "usage_record",
             Self::ForeignKey => "foreign_key",
             Self::Constraint => "constraint",
             Self::ServerSetting => "server_setting",

@@ -5,11 +5,14 @@ use crate::store::ServerSetting;
 
 /// Settings, and the values that are safe.
 const SAFE: &[(&str, &[&str])] = &[
+    ("allow_system_table_mods", &["off"]),
     ("data_checksums", &["on"]),
+    ("data_sync_retry", &["off"]),
     ("default_transaction_isolation", &["read committed"]),
     ("fsync", &["on"]),
     ("full_page_writes", &["on"]),
     ("ignore_checksum_failure", &["off"]),
+    ("ignore_invalid_pages", &["off"]),
     ("session_replication_role", &["origin"]),
     ("synchronous_commit", &["on", "local", "remote_write", "remote_apply"]),
     ("zero_damaged_pages", &["off"]),

@@ -80,6 +80,10 @@ fn check_allocation(usage: &AuditUsage, found: &mut Vec<Violation>) {
         return;
     }
     let mut row = row_of(usage, found);
+    let (position, by_entries) = (usage.position.map(i64::from), usage.entries_position);
+    if position != by_entries && by_entries.is_some() {
+        row.broken(Check::UsageEntries, "its position is not that in which its entries took from its lots");
+    }
     for (column, stored, moved) in [
         ("taken", usage.taken, usage.moved_taken),
         ("captured", usage.captured, usage.moved_captured),
@@ -87,6 +91,17 @@ fn check_allocation(usage: &AuditUsage, found: &mut Vec<Violation>) {
     ] {
         row.compare(Check::UsageEntries, column, sum(stored), sum(moved), "its entries make it");
     }
+    let charged_back = match usage.stage.as_deref().and_then(UsageStage::parse) {
+        Some(UsageStage::Failed) => sum(usage.captured),
+        _ => 0,
+    };
+    row.compare(
+        Check::UsageStage,
+        "restored",
+        sum(usage.restored),
+        charged_back,
+        "its attempt's stage makes it",
+    );
     // A refund request or an incident may restore it as well, so its own entries are no more than a part.
     if sum(usage.moved_restored) > sum(usage.restored) {
         row.broken(Check::UsageEntries, "its entries restored more than it says");

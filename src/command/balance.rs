@@ -78,7 +78,8 @@ impl Desk {
         let book = self.balances.find(query.account_id.clone()).await?;
         let OpenBook { account, lots, restrictions: _ } = book.ok_or_else(account_not_found)?;
         self.rehearsals.note(context.clock, &query.account_id);
-        let book = Book::open(lots, now, grace(self.policies.in_force(now)));
+        let policy = self.policies.at(&self.store, now).await?;
+        let book = Book::open(lots, now, grace(&policy));
         let balance = BalanceAt { balance: book.balance()?, last_seq: account.head.seq, as_of: now };
         Ok(BalanceView { balance, lots: book.lots().to_vec() })
     }

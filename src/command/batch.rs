@@ -97,7 +97,8 @@ impl<H: Hot> HotJob<H> {
 
     fn decide(&self, page: &mut Page, policies: &Policies) -> Result<Reply<H::Answer>, Error> {
         let now = page.instant(self.context.clock.now());
-        let turn = Turn { context: &self.context, policy: policies.in_force(now), now };
+        let policy = policies.in_force(now)?;
+        let turn = Turn { context: &self.context, policy: &policy, now };
         page.begin(&turn);
         let reply = match self.call.mutation.apply(page, &turn) {
             Ok(answer) => Ok(Answered { answer, replayed: false }),

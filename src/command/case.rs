@@ -122,8 +122,8 @@ impl Told {
             Some(purchase) => tx.list_twins(account_id, purchase).await?,
             None => Vec::new(),
         };
-        let attempt_ended_at = match &self.details.attempt {
-            Some(attempt) => tx.find_attempt_end(account_id, attempt).await?,
+        let attempt = match &self.details.attempt {
+            Some(attempt) => tx.find_named_attempt(account_id, attempt).await?,
             None => None,
         };
         Ok(CaseFile {
@@ -141,7 +141,7 @@ impl Told {
             twins,
             attempts: tx.list_attempts(account_id).await?,
             failed_credits: tx.load_failed_credits(account_id).await?,
-            attempt_ended_at,
+            attempt,
             incidents: tx.list_incident_files(account_id).await?,
         })
     }

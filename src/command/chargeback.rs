@@ -103,6 +103,11 @@ impl Mutation for RecordChargeback {
     const OPENS_ACCOUNT: bool = true;
     type Answer = ChargebackAnswer;
 
+    /// Heard before its purchase was, it was answered where no account is.
+    fn answered_before_at(&self) -> Option<AccountId> {
+        Some(AccountId::unmatched())
+    }
+
     async fn apply(&self, session: &mut Session<'_>) -> Result<ChargebackAnswer, Error> {
         let account_id = session.account_id;
         let owner = self.find_owner(session.tx).await?;
@@ -229,7 +234,7 @@ impl RecordChargeback {
     }
 
     /// What the event changes in a known dispute. Late news never overwrites later news, and the amount of a
-    /// lost dispute stays what the bank returned.
+    /// lost dispute is what the loss told that the bank returned, however late it is heard.
     fn update(&self, mut known: Chargeback) -> Result<Chargeback, Error> {
         if known.payment_id != self.payment_id {
             let message = "this dispute is known for another payment";
@@ -251,6 +256,8 @@ impl RecordChargeback {
             if before != ChargebackStage::Lost {
                 known.amount = self.amount;
             }
+        } else if known.stage == ChargebackStage::Lost && before != ChargebackStage::Lost {
+            known.amount = self.amount;
         }
         Ok(known)
     }

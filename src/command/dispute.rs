@@ -3,9 +3,9 @@
 use super::attempt::Moved;
 use super::session::Session;
 use super::{Error, lifecycle};
-use crate::domain::book::Book;
+use crate::domain::book::{Book, Returned};
 use crate::domain::chargeback::{Chargeback, ChargebackStage, dispute_state};
-use crate::domain::credits::OutOfRange;
+use crate::domain::credits::{Credits, OutOfRange};
 use crate::domain::entry::EntryCause;
 use crate::domain::ids::{AccountId, LotId, PurchaseId, RefundId, RestrictionId};
 use crate::domain::lot::Bucket;
@@ -43,8 +43,8 @@ pub(super) async fn enter(
         session.writing().upsert_chargeback(account_id, chargeback).await?;
         return Ok(Consequences::default());
     }
-    let siblings = siblings(session, chargeback).await?;
-    let another_open = siblings.contains(&ChargebackStage::Open);
+    let mut siblings = siblings(session, chargeback).await?;
+    let known = siblings.clone();
     let mut book = book_of(session, purchase.purchase_id).await?;
     let was_suspended = session.standing().await?.has(RestrictionKind::Suspended);
     if was_suspended {
@@ -64,7 +64,7 @@ pub(super) async fn enter(
         session.writing().upsert_chargeback(account_id, chargeback).await?;
         suspend(session, chargeback).await?;
     }
-    settle(&mut book, chargeback, purchase, before, another_open)?;
+    settle(&mut book, chargeback, purchase, before, &mut siblings)?;
     if matches!(after, ChargebackStage::Won | ChargebackStage::Withdrawn) {
         let (account_id, now) = (session.account_id, session.now);
         let caller = session.context.caller.clone();
@@ -76,50 +76,66 @@ pub(super) async fn enter(
     let changes = book.close();
     let moved = changes.movements.iter().map(Moved::from).collect();
     session.record(changes).await?;
-    purchase.dispute = dispute_state(siblings.into_iter().chain([after]));
+    purchase.dispute = dispute_state(siblings.iter().map(|sibling| sibling.stage).chain([after]));
     let account_id = session.account_id;
     let tx = session.writing();
     tx.update_purchase(account_id, purchase).await?;
     tx.upsert_chargeback(account_id, chargeback).await?;
+    for (sibling, _) in siblings.iter().zip(&known).filter(|(now, then)| now != then) {
+        tx.upsert_chargeback(account_id, sibling).await?;
+    }
     Ok(Consequences { moved, canceled_refunds })
 }
 
-/// What the change of stage does to the purchase's credits and to the money that the bank returned.
+/// What the change of stage does to the purchase's credits and to the money that the bank returned. What the other
+/// disputes took may change with it.
 fn settle(
     book: &mut Book,
     chargeback: &mut Chargeback,
     purchase: &mut Purchase,
     before: Option<ChargebackStage>,
-    another_open: bool,
+    siblings: &mut [Chargeback],
 ) -> Result<(), Error> {
     let cause = EntryCause::Chargeback(chargeback.chargeback_id);
     let purchase_id = purchase.purchase_id;
-    let was_lost = before == Some(ChargebackStage::Lost);
-    match chargeback.stage {
-        ChargebackStage::Open => {
-            chargeback.frozen_credits = book.freeze(purchase_id, &cause)?;
+    let is_last = siblings.iter().all(|sibling| sibling.stage != ChargebackStage::Open);
+    let lost: Vec<_> = siblings.iter_mut().filter(|sibling| sibling.stage == ChargebackStage::Lost).collect();
+    let mut others: Vec<_> = lost.iter().map(|sibling| sibling.losses.clone()).collect();
+    let unfreeze = |book: &mut Book| {
+        if is_last { book.unfreeze(purchase_id, &cause) } else { Ok(Credits::ZERO) }
+    };
+    chargeback.frozen_credits = match (chargeback.stage, before) {
+        (ChargebackStage::Open, _) => {
+            book.freeze(purchase_id, &cause)?;
+            book.frozen_of(purchase_id)?
         }
-        ChargebackStage::Lost => {
+        (ChargebackStage::Lost, before) => {
             if before != Some(ChargebackStage::Open) {
-                chargeback.frozen_credits = book.freeze(purchase_id, &cause)?;
-            }
-            chargeback.losses = book.revoke_lost(purchase_id, chargeback.amount, purchase.price, &cause)?;
-            if !another_open {
-                book.unfreeze(purchase_id, &cause)?;
+                book.freeze(purchase_id, &cause)?;
             }
             purchase.returned_minor = add(purchase.returned_minor, chargeback.amount)?;
+            chargeback.losses = book.revoke_lost(purchase_id, &others, returned(purchase, true), &cause)?;
+            chargeback.revoked_credits().plus(unfreeze(book)?)?
         }
-        ChargebackStage::Won | ChargebackStage::Withdrawn => {
-            if was_lost {
-                let losses = std::mem::take(&mut chargeback.losses);
-                book.reinstate(&losses, &cause)?;
-                purchase.returned_minor = subtract(purchase.returned_minor, chargeback.amount)?;
-            } else if before.is_some() && !another_open {
-                book.unfreeze(purchase_id, &cause)?;
-            }
+        (ChargebackStage::Won | ChargebackStage::Withdrawn, Some(ChargebackStage::Lost)) => {
+            let let_go = chargeback.frozen_credits.minus_at_most(chargeback.revoked_credits());
+            let losses = std::mem::take(&mut chargeback.losses);
+            purchase.returned_minor = subtract(purchase.returned_minor, chargeback.amount)?;
+            let returned = returned(purchase, !others.is_empty());
+            let_go.plus(book.reinstate(&losses, &mut others, returned, &cause)?)?
         }
+        (ChargebackStage::Won | ChargebackStage::Withdrawn, Some(_)) => unfreeze(book)?,
+        (ChargebackStage::Won | ChargebackStage::Withdrawn, None) => Credits::ZERO,
+    };
+    for (sibling, losses) in lost.into_iter().zip(others) {
+        sibling.losses = losses;
     }
     Ok(())
+}
+
+/// What the bank has returned of the price so far.
+const fn returned(purchase: &Purchase, is_lost: bool) -> Returned {
+    Returned { minor_units: purchase.returned_minor, price_minor: purchase.price.minor_units, is_lost }
 }
 
 /// Stops refunds of the purchase that have not left, so that the customer is not paid twice. One that has left
@@ -153,6 +169,7 @@ pub(super) async fn give_up_refund(
 ) -> Result<(), Error> {
     let cause = EntryCause::Refund(refund.refund_id);
     let taken = session.tx.list_credits_moved(session.account_id, &cause, Bucket::Refunded).await?;
+    book.undo_repay_spent(refund.refund_id, &EntryCause::RefundRequest(refund.refund_request_id))?;
     book.undo_refund(&taken, &cause)?;
     purchase.refunded_credits = purchase.refunded_credits.minus(refund.credits)?;
     let counter = match refund.stage {
@@ -178,17 +195,12 @@ async fn suspend(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<(
     Ok(session.writing().insert_restriction(account_id, &new).await?)
 }
 
-/// The stages of the purchase's other disputes.
-async fn siblings(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<Vec<ChargebackStage>, Error> {
-    let all = session
-        .tx
-        .list_chargebacks_of_payment(session.account_id, &chargeback.provider, &chargeback.payment_id)
-        .await?;
-    Ok(all
-        .into_iter()
-        .filter(|other| other.chargeback_id != chargeback.chargeback_id)
-        .map(|other| other.stage)
-        .collect())
+/// The purchase's other disputes.
+async fn siblings(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<Vec<Chargeback>, Error> {
+    let Chargeback { chargeback_id, provider, payment_id, .. } = chargeback;
+    let mut all = session.tx.list_chargebacks_of_payment(session.account_id, provider, payment_id).await?;
+    all.retain(|other| other.chargeback_id != *chargeback_id);
+    Ok(all)
 }
 
 /// The account's book with every lot of the purchase in it.

@@ -10,10 +10,12 @@ use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, RefundRequestId};
 use crate::domain::refund::{Refund, RefundMethod};
 use crate::domain::request::{Details, Life, RefundRequest, ResponseClock, Step};
+use crate::policy::Document;
 use crate::store::{NamedPurchase, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A customer asks for a refund.
 #[derive(Debug, Serialize)]
@@ -42,8 +44,8 @@ impl Mutation for EvaluateRequest {
         // What the facts count as ours, the remedy must find again.
         session.tx.lock_incidents().await?;
         let told = self.input.told(session.tx, session.account_id, session.now).await?;
-        let judged = Judged::of(session.tx, session.account_id, &told, policy, session.now).await?;
-        let request = judged.step(self.submitted(session, &judged), Step::Decide(judged.verdict(policy)))?;
+        let judged = Judged::of(session.tx, session.account_id, &told, &policy, session.now).await?;
+        let request = judged.step(self.submitted(session, &judged), Step::Decide(judged.verdict(&policy)))?;
         lifecycle::make_room(session, &request).await?;
         self.insert(session, &request).await?;
         let answer = judged.take_effect(session, request, None, RefundMethod::OriginalPayment).await?;
@@ -106,13 +108,14 @@ impl Desk {
     ) -> Result<EvaluateAnswer, Error> {
         let now = context.clock.now();
         let trace_id = context.trace_id.clone();
-        let decision = self.read(Preview { desk: self.clone(), account_id, input, now, trace_id }).await?;
+        let policy = self.policies.at(&self.store, now).await?;
+        let decision = self.read(Preview { policy, account_id, input, now, trace_id }).await?;
         Ok(EvaluateAnswer { refund_request: None, decision, refunds: Vec::new() })
     }
 }
 
 struct Preview {
-    desk: Desk,
+    policy: Arc<Document>,
     account_id: AccountId,
     input: RequestInput,
     now: DateTime<Utc>,
@@ -123,11 +126,10 @@ impl Reading for Preview {
     type Answer = StoredDecision;
 
     async fn read(&self, tx: &mut Tx) -> Result<StoredDecision, Error> {
-        let Self { desk, account_id, input, now, trace_id } = self;
+        let Self { policy, account_id, input, now, trace_id } = self;
         if tx.find_account(account_id).await?.is_none() {
             return Err(account_not_found());
         }
-        let policy = desk.policies.in_force(*now);
         let told = input.told(tx, account_id, *now).await?;
         let judged = Judged::of(tx, account_id, &told, policy, *now).await?;
         if let Some(purchase) = judged.purchase() {

@@ -1,16 +1,15 @@
-//! Declared errors of ours: told of, ended, listed (§2.2). They are no account's, so they have a path of their own
-//! beside [`super::run`]: no account is locked, and request ids count under no account.
+//! Declared errors of ours: told of, ended, listed (§2.2). They are no account's.
 
-use super::run::{Answered, Reading, fingerprint, replay, to_store};
+use super::change::Change;
+use super::run::{Answered, Reading};
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::clock::new_id;
 use crate::domain::credits::Credits;
-use crate::domain::ids::{AccountId, IncidentId, RequestId};
+use crate::domain::ids::{IncidentId, RequestId};
 use crate::domain::incident::{CannotResolve, Ending, Incident, IncidentLife, IncidentScope};
-use crate::store::{Key, Tx, Work};
+use crate::store::Tx;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::future::Future;
 
 pub use crate::store::IncidentFilter;
 
@@ -40,15 +39,9 @@ pub struct ResolveIncident {
     pub reason: String,
 }
 
-/// Something that changes an incident. It decides first and records then.
-trait Change: Serialize + Clone + Send + Sync + 'static {
-    const METHOD: &'static str;
-
-    fn apply(&self, tx: &mut Tx, context: &Context) -> impl Future<Output = Result<Incident, Error>> + Send;
-}
-
 impl Change for DeclareIncident {
     const METHOD: &'static str = "DeclareIncident";
+    type Answer = Incident;
 
     async fn apply(&self, tx: &mut Tx, context: &Context) -> Result<Incident, Error> {
         let now = context.clock.now();
@@ -81,6 +74,7 @@ impl Change for DeclareIncident {
 
 impl Change for ResolveIncident {
     const METHOD: &'static str = "ResolveIncident";
+    type Answer = Incident;
 
     async fn apply(&self, tx: &mut Tx, context: &Context) -> Result<Incident, Error> {
         let known = tx.lock_incident(self.incident_id).await?.ok_or_else(incident_not_found)?;
@@ -116,42 +110,6 @@ pub(super) fn incident_not_found() -> Error {
     Refusal::new(Reason::IncidentNotFound, "there is no such incident").into()
 }
 
-/// Sent twice in the same moment, the second writes its key in vain, and its next run finds the first one's answer.
-struct Run<C> {
-    context: Context,
-    request_id: RequestId,
-    change: C,
-}
-
-impl<C: Change> Work for Run<C> {
-    type Output = Result<Answered<Incident>, Error>;
-    type Error = Error;
-
-    async fn run(&self, tx: &mut Tx) -> Result<Self::Output, Error> {
-        let Self { context, request_id, change } = self;
-        let nobody = AccountId::unmatched();
-        let key = Key {
-            account_id: &nobody,
-            caller: context.caller.as_str(),
-            method: C::METHOD,
-            request_id: *request_id,
-        };
-        let fingerprint = fingerprint(C::METHOD, change)?;
-        if let Some(stored) = tx.find_answer(key).await? {
-            return Ok(replay(&stored, &fingerprint));
-        }
-        let output = match change.apply(tx, context).await {
-            Ok(answer) => Ok(Answered { answer, replayed: false }),
-            Err(Error::Refused { refusal, .. }) if !refusal.reason.is_not_found() => {
-                Err(Error::Refused { refusal, replayed: false })
-            }
-            Err(error) => return Err(error),
-        };
-        tx.insert_answer(key, &to_store(&output, fingerprint)?, context.clock.now()).await?;
-        Ok(output)
-    }
-}
-
 impl Desk {
     /// Declares an incident, once for each request id.
     ///
@@ -163,7 +121,7 @@ impl Desk {
         request_id: RequestId,
         change: DeclareIncident,
     ) -> Result<Answered<Incident>, Error> {
-        self.store.transact(Run { context, request_id, change }).await?
+        self.change(context, request_id, change).await
     }
 
     /// Ends an incident.
@@ -177,7 +135,7 @@ impl Desk {
         request_id: RequestId,
         change: ResolveIncident,
     ) -> Result<Answered<Incident>, Error> {
-        self.store.transact(Run { context, request_id, change }).await?
+        self.change(context, request_id, change).await
     }
 
     /// Lists incidents, the latest start first, then by id.

@@ -40,13 +40,13 @@ impl Mutation for ProvideInformation {
         // Whatever the decision: where nothing can be told any more, that is the answer.
         request.life.clone().after(Step::Inform(Verdict::Deny), session.now)?;
         check_room(&request, self.evidence.len())?;
-        let policy = session.policy_at(request.received_at);
+        let policy = session.policy_at(request.received_at)?;
         session.tx.lock_incidents().await?;
         let (told, named) = self.told(session, &request).await?;
-        let judged = Judged::of(session.tx, session.account_id, &told, policy, session.now).await?;
+        let judged = Judged::of(session.tx, session.account_id, &told, &policy, session.now).await?;
         let knew_purchase = request.purchase_id.is_some();
         let request =
-            judged.step(self.informed(request, &told, &judged), Step::Inform(judged.verdict(policy)))?;
+            judged.step(self.informed(request, &told, &judged), Step::Inform(judged.verdict(&policy)))?;
         if !knew_purchase {
             lifecycle::make_room(session, &request).await?;
         }

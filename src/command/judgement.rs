@@ -10,6 +10,7 @@ use crate::domain::ids::{AccountId, Actor, DecisionId};
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundMethod};
 use crate::domain::request::{RefundRequest, Step, Verdict};
+use crate::policy::facts::CATALOGUE;
 use crate::policy::resolution::approvals_required;
 use crate::policy::{Decision, Document, Facts, Outcome, Recommendation, decide};
 use crate::store::{DecisionRow, Tx};
@@ -164,6 +165,7 @@ fn to_row(
         body: stored.canonical.clone(),
         decided_at: stored.decided_at,
         trace_id: stored.trace_id.clone(),
+        catalogue: CATALOGUE,
         decided_by: stored.decided_by.clone(),
         reason_note,
         reason: None,

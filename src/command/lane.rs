@@ -141,14 +141,15 @@ impl Lane {
                 self.keep(pages);
                 return Ok(verdicts);
             }
-            Ok(None) => None,
+            // A policy that is not known yet is looked for below.
+            Ok(None) | Err(Error::Unforeseen(_)) => None,
             Err(error) => {
                 // Whatever is wrong with the line, the next batch has a new one, and trusts nothing of before.
                 (self.line, self.kept) = (None, Kept::default());
                 Some(error)
             }
         };
-        let done = self.store.transact(batch).await.map(|(verdicts, pages)| {
+        let done = self.policies.transact(&self.store, batch).await.map(|(verdicts, pages)| {
             self.keep(pages);
             verdicts
         });

@@ -75,8 +75,8 @@ pub(super) async fn reopen(
     let was_open = request.stage().is_open();
     let Ok(mut request) = request.after(Step::Reopen, now) else { return Ok(()) };
     if !was_waiting {
-        let calendar = session.policy_at(request.received_at).calendar();
-        request.clock = request.clock.restarted(now, respond_by(now, calendar));
+        let policy = session.policy_at(request.received_at)?;
+        request.clock = request.clock.restarted(now, respond_by(now, policy.calendar()));
     }
     if let (Some(purchase_id), false) = (request.purchase_id, was_open) {
         let others = session.tx.list_open_requests(account_id, purchase_id, Some(refund_request_id)).await?;

@@ -6,7 +6,7 @@ use crate::domain::money::Money;
 use crate::domain::refund::RefundMethod;
 use crate::domain::request::Approval;
 use crate::policy::resolution::Proposed;
-use crate::policy::table::Remedy;
+use crate::policy::table::{Advised, Compensation, Deductions, Remedy, Row};
 use crate::policy::{Decision, Grant, Recommendation, RemedyKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,8 +42,13 @@ impl Proposal {
     }
 }
 
-/// What is proposed: what the person asks for, or else what the last decision recommended or gave in vain.
-pub(super) fn proposed(asked: &[AskedRemedy], last: &Decision) -> Result<Vec<Proposed>, Error> {
+/// What is proposed: what the person asks for, or else what the last decision recommended or gave in vain. `row` is the
+/// row of that decision: what it deducts from a refund is deducted here, too.
+pub(super) fn proposed(
+    asked: &[AskedRemedy],
+    last: &Decision,
+    row: Option<&Row>,
+) -> Result<Vec<Proposed>, Error> {
     let recommended = match &last.recommendation {
         Some(Recommendation::Approve(grants)) => grants.as_slice(),
         Some(Recommendation::Deny) | None => &last.remedies,
@@ -58,20 +63,21 @@ pub(super) fn proposed(asked: &[AskedRemedy], last: &Decision) -> Result<Vec<Pro
             let refusal = Refusal::new(Reason::InvalidField, message).with("field", &"approve.remedies");
             return Err(refusal.into());
         }
-        return Ok(recommended.iter().map(as_recommended).collect());
+        return Ok(recommended.iter().map(|grant| as_recommended(grant, row)).collect());
     }
     let read = asked.iter().enumerate().map(|(index, remedy)| {
         let AskedRemedy { kind, credits, money } = remedy;
         let rule = match (kind, credits, money) {
             (RemedyKind::RestoreUndelivered, ..) => Remedy::RestoreUndelivered,
             (RemedyKind::RestoreFailed, ..) => Remedy::RestoreFailed,
-            (RemedyKind::RefundUnused, ..) => Remedy::RefundUnused,
-            (RemedyKind::RefundFull, ..) => Remedy::RefundFull,
+            (RemedyKind::RestoreAttempt, ..) => Remedy::RestoreAttempt,
+            (RemedyKind::RefundUnused, ..) => Remedy::RefundUnused(deductions(*kind, row)),
+            (RemedyKind::RefundFull, ..) => Remedy::RefundFull(deductions(*kind, row)),
             (RemedyKind::RefundFixed, _, Some(money)) => fixed(*money),
             (RemedyKind::RefundFixed, _, None) => {
                 return Err(wrong(index, "amount", "is required for a fixed refund"));
             }
-            (RemedyKind::Compensate, Some(credits), _) => Remedy::Compensate(*credits),
+            (RemedyKind::Compensate, Some(credits), _) => Remedy::Compensate(Compensation::Credits(*credits)),
             (RemedyKind::Compensate, None, _) => {
                 return Err(wrong(index, "credits", "is required for a compensation"));
             }
@@ -82,16 +88,32 @@ pub(super) fn proposed(asked: &[AskedRemedy], last: &Decision) -> Result<Vec<Pro
 }
 
 /// What was recommended, at its size of today.
-fn as_recommended(grant: &Grant) -> Proposed {
+fn as_recommended(grant: &Grant, row: Option<&Row>) -> Proposed {
     let remedy = match (grant.kind, grant.money) {
         (RemedyKind::RestoreUndelivered, _) => Remedy::RestoreUndelivered,
         (RemedyKind::RestoreFailed, _) => Remedy::RestoreFailed,
-        (RemedyKind::RefundUnused, _) => Remedy::RefundUnused,
-        (RemedyKind::RefundFull, _) => Remedy::RefundFull,
+        (RemedyKind::RestoreAttempt, _) => Remedy::RestoreAttempt,
+        (RemedyKind::RefundUnused, _) => Remedy::RefundUnused(deductions(grant.kind, row)),
+        (RemedyKind::RefundFull, _) => Remedy::RefundFull(deductions(grant.kind, row)),
         (RemedyKind::RefundFixed, money) => money.map_or(Remedy::RefundFixed(BTreeMap::new()), fixed),
-        (RemedyKind::Compensate, _) => Remedy::Compensate(grant.credits),
+        (RemedyKind::Compensate, _) => Remedy::Compensate(Compensation::Credits(grant.credits)),
     };
     Proposed { remedy, credits: None, money: None }
+}
+
+/// What the row takes off a refund of this kind; nothing when it gives and recommends none.
+fn deductions(kind: RemedyKind, row: Option<&Row>) -> Deductions {
+    let recommended = row.and_then(|row| match &row.recommend {
+        Some(Advised::Remedies(remedies)) => Some(remedies.as_slice()),
+        Some(Advised::Deny) | None => None,
+    });
+    let given = row.map_or(&[][..], |row| &row.remedies);
+    let rules = given.iter().chain(recommended.unwrap_or_default());
+    let less = rules.filter(|rule| rule.kind() == kind).find_map(|rule| match rule {
+        Remedy::RefundUnused(less) | Remedy::RefundFull(less) => Some(less.clone()),
+        _ => None,
+    });
+    less.unwrap_or_default()
 }
 
 fn fixed(money: Money) -> Remedy {

@@ -6,6 +6,7 @@ use crate::domain::names::names;
 use crate::domain::request::StageConflict;
 use crate::policy::resolution::NotPossible;
 use crate::store;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,6 +62,16 @@ pub enum Reason {
     SameApprover,
     /// The ledger or a guardrail does not allow the remedy.
     RemedyNotPossible,
+    /// No such policy version, or none in force at that time.
+    PolicyNotFound,
+    /// The account has no such decision.
+    DecisionNotFound,
+    /// The policy document cannot be read.
+    PolicyMalformed,
+    /// The policy document breaks a guardrail or is not total.
+    PolicyUnsound,
+    /// The version is published with another text or beginning (§8).
+    PolicyVersionExists,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
     /// The incident is in a stage where this cannot be done.
@@ -100,6 +111,11 @@ names!(Reason {
     EtagMismatch => "ETAG_MISMATCH",
     SameApprover => "SAME_APPROVER",
     RemedyNotPossible => "REMEDY_NOT_POSSIBLE",
+    PolicyNotFound => "POLICY_NOT_FOUND",
+    DecisionNotFound => "DECISION_NOT_FOUND",
+    PolicyMalformed => "POLICY_MALFORMED",
+    PolicyUnsound => "POLICY_UNSOUND",
+    PolicyVersionExists => "POLICY_VERSION_EXISTS",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
@@ -122,6 +138,8 @@ impl Reason {
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
                 | Self::IncidentNotFound
+                | Self::PolicyNotFound
+                | Self::DecisionNotFound
         )
     }
 }
@@ -166,6 +184,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A policy version that this server does not know might be in force at this instant; nothing was written.
+    #[error("the policies in force at {0} are not known yet")]
+    Unforeseen(DateTime<Utc>),
     /// The store failed for many calls at once; it was reported once.
     #[error("the store failed for a whole batch")]
     Failed(StoreFailure),
@@ -187,7 +208,11 @@ impl store::Fault for Error {
     fn store_error(&self) -> Option<&store::Error> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Refused { .. } | Self::Failed(_) | Self::Broken(_) | Self::Overloaded => None,
+            Self::Refused { .. }
+            | Self::Failed(_)
+            | Self::Broken(_)
+            | Self::Overloaded
+            | Self::Unforeseen(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Remedies: moves exactly the credits and the money that a decision gives (§2, §7.1).
 
 use super::session::Session;
-use super::{Error, delivery};
+use super::{Error, delivery, dispute};
 use crate::domain::book::Book;
 use crate::domain::credits::{Credits, OutOfRange};
 use crate::domain::entry::EntryCause;
@@ -29,6 +29,7 @@ pub(super) async fn give(
         let purchase = purchase.as_mut();
         match (grant.kind, purchase) {
             (RemedyKind::RestoreFailed, _) => restore_failed(session, request, grant).await?,
+            (RemedyKind::RestoreAttempt, _) => restore_attempt(session, request, grant).await?,
             (RemedyKind::Compensate, _) => compensate(session, request, grant).await?,
             (RemedyKind::RestoreUndelivered, Some(purchase)) => {
                 restore_undelivered(session, request, purchase, grant).await?;
@@ -69,6 +70,27 @@ async fn restore_failed(
         return Err(DISAGREE);
     }
     Ok(())
+}
+
+/// What the attempt that the claim names was charged goes back to its lots.
+async fn restore_attempt(
+    session: &mut Session<'_>,
+    request: &RefundRequest,
+    grant: &Grant,
+) -> Result<(), Error> {
+    let attempt = request.attempt.as_slice();
+    let mut usages = session.list_usages(attempt).await?;
+    let mut book = session.book(&lots_of(&usages)).await?;
+    let cause = EntryCause::RefundRequest(request.refund_request_id);
+    let mut restored = Credits::ZERO;
+    for usage in &mut usages {
+        restored = restored.plus(book.restore(usage, &cause)?)?;
+    }
+    if restored != grant.credits {
+        return Err(DISAGREE);
+    }
+    session.record(book.close()).await?;
+    session.keep_usages(&usages).await
 }
 
 /// The lots that attempts took from.
@@ -119,9 +141,12 @@ async fn refund(
     method: RefundMethod,
 ) -> Result<(), Error> {
     let refund = new_refund(session, request, purchase, grant, method)?;
-    let mut book = session.book(&[]).await?;
+    let mut book = dispute::book_of(session, purchase.purchase_id).await?;
     if grant.kind != RemedyKind::RefundFixed {
         give_up(&mut book, purchase, grant, &EntryCause::Refund(refund.refund_id))?;
+    }
+    if grant.pays_for_spent {
+        book.repay_spent(purchase.purchase_id, refund.refund_id)?;
     }
     purchase.refunded_credits = purchase.refunded_credits.plus(grant.credits)?;
     purchase.pending_minor =

@@ -46,7 +46,7 @@ impl Desk {
         request_id: RequestId,
         order: RestoreIncident,
     ) -> Result<Answered<RestorationView>, Error> {
-        self.store.transact(Begin { context, request_id, order }).await
+        self.transact(Begin { context, request_id, order }).await
     }
 
     /// Makes good the next attempts, all of one account and in one transaction, and says how far the run is. With
@@ -62,8 +62,8 @@ impl Desk {
         let desk = self.clone();
         let (context, restoration) = (context.clone(), restoration.clone());
         match self.read(NextAccount(restoration.clone())).await? {
-            Some(account_id) => self.store.transact(Step { desk, context, restoration, account_id }).await,
-            None => self.store.transact(Finish { context, restoration }).await,
+            Some(account_id) => self.transact(Step { desk, context, restoration, account_id }).await,
+            None => self.transact(Finish { context, restoration }).await,
         }
     }
 
@@ -168,7 +168,7 @@ impl Work for Step {
             return Ok(restoration);
         }
         let now = context.clock.now().max(account.last_at);
-        let mut session = Session::open(tx, desk, context, account_id, account, now);
+        let mut session = Session::open(tx, desk, context, account_id, account, now)?;
         let after = restoration.last_attempt_of(account_id);
         let attempts = session.tx.list_failures_of_incident(account_id, *incident_id, after).await?;
         let failures = session.list_usages(&attempts).await?;

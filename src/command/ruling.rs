@@ -140,11 +140,11 @@ impl ResolveRefundRequest {
         request: &RefundRequest,
         ruling: impl FnOnce(&Judged) -> Result<Ruling, Error>,
     ) -> Result<Judged, Error> {
-        let policy = session.policy_at(request.received_at);
+        let policy = session.policy_at(request.received_at)?;
         session.tx.lock_incidents().await?;
         let told = told_by_now(session, request).await?;
-        let mut judged = Judged::of(session.tx, session.account_id, &told, policy, session.now).await?;
-        judged.decision = rule(policy, &judged.facts, ruling(&judged)?);
+        let mut judged = Judged::of(session.tx, session.account_id, &told, &policy, session.now).await?;
+        judged.decision = rule(&policy, &judged.facts, ruling(&judged)?);
         Ok(judged)
     }
 
@@ -157,13 +157,14 @@ impl ResolveRefundRequest {
             return Err(same_approver("who opened a refund request cannot approve it"));
         }
         let last = last_decision(session, &request).await?;
-        let proposed = proposed(remedies, &last)?;
-        let policy = session.policy_at(request.received_at);
+        let policy = session.policy_at(request.received_at)?;
+        let row = policy.rows().iter().find(|row| row.id == last.row);
+        let proposed = proposed(remedies, &last, row)?;
         let judged = self
             .judged(session, &request, |judged| {
-                let remedies = sized(policy, &judged.facts, &proposed)?;
+                let remedies = sized(&policy, &judged.facts, &proposed)?;
                 let said = (last.row.as_str(), last.clauses.as_slice());
-                let own = || approval_sentence(policy, &judged.facts, said, &remedies, *method);
+                let own = || approval_sentence(&policy, &judged.facts, said, &remedies, *method);
                 let sentence = if sentence.is_empty() { own() } else { sentence.clone() };
                 let clauses = last.clauses.clone();
                 Ok(Ruling {
@@ -175,7 +176,7 @@ impl ResolveRefundRequest {
                 })
             })
             .await?;
-        let approved = agreed(policy, &request, judged, person, *method)?;
+        let approved = agreed(&policy, &request, judged, person, *method)?;
         if i32::try_from(approved.approvals.len()).unwrap_or(i32::MAX) < approved.required {
             return self.endorse(session, request, approved).await;
         }
@@ -227,9 +228,9 @@ impl ResolveRefundRequest {
         method: RefundMethod,
         approval: Option<Approval>,
     ) -> Result<CaseAnswer, Error> {
-        let policy = session.policy_at(request.received_at);
+        let policy = session.policy_at(request.received_at)?;
         let (account_id, id, decisions) = (session.account_id, request.refund_request_id, request.decisions);
-        let mut request = judged.step(request, Step::Resolve(judged.verdict(policy)))?;
+        let mut request = judged.step(request, Step::Resolve(judged.verdict(&policy)))?;
         self.assign(&mut request);
         session.writing().update_request(account_id, &request).await?;
         let reason_note = self.write_reason(session, id).await?;

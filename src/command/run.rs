@@ -21,6 +21,11 @@ pub trait Mutation: Serialize + Send + Sync + 'static {
     /// What the caller is told, kept to be told again.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
+    /// Where else the call may have been answered, before its account was known.
+    fn answered_before_at(&self) -> Option<AccountId> {
+        None
+    }
+
     /// Decides first and records then: once anything was recorded it must not refuse.
     fn apply(&self, session: &mut Session<'_>) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
@@ -58,7 +63,7 @@ impl Desk {
         self.rehearsals.note(context.clock, &call.account_id);
         let run = Run { desk: self.clone(), context, call };
         // The inner result is a refusal that was committed with its key.
-        self.store.transact(run).await?
+        self.transact(run).await?
     }
 }
 
@@ -88,12 +93,16 @@ impl<M: Mutation> Work for Run<M> {
             request_id: *request_id,
         };
         let fingerprint = fingerprint(M::METHOD, mutation)?;
-        if let Some(stored) = tx.find_answer(key).await? {
+        let mut stored = tx.find_answer(key).await?;
+        if let (None, Some(account_id)) = (&stored, &mutation.answered_before_at()) {
+            stored = tx.find_answer(Key { account_id, ..key }).await?;
+        }
+        if let Some(stored) = stored {
             return Ok(replay(&stored, &fingerprint));
         }
-        let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now);
+        let mut session = Session::open(tx, &self.desk, &self.context, account_id, account, now)?;
         let outcome = mutation.apply(&mut session).await;
-        if let Err(error @ (Error::Store(_) | Error::Broken(_))) = outcome {
+        if let Err(error @ (Error::Store(_) | Error::Broken(_) | Error::Unforeseen(_))) = outcome {
             // A transaction that the database has given up takes no further statement, and the error of a
             // statement more would hide the one that says whether to run again.
             return Err(error);
@@ -148,7 +157,9 @@ pub(super) fn to_store<A: Serialize>(
     let (refused, json) = match output {
         Ok(answered) => (false, serde_json::to_string(&answered.answer)),
         Err(Error::Refused { refusal, .. }) => (true, serde_json::to_string(refusal)),
-        Err(Error::Store(_) | Error::Failed(_) | Error::Broken(_) | Error::Overloaded) => {
+        Err(
+            Error::Store(_) | Error::Failed(_) | Error::Broken(_) | Error::Overloaded | Error::Unforeseen(_),
+        ) => {
             return Err(Error::Broken("a failure is not an answer"));
         }
     };
@@ -163,7 +174,7 @@ pub(super) trait Reading: Send + Sync + 'static {
     fn read(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 
-struct ReadOnly<R>(R);
+pub(super) struct ReadOnly<R>(pub(super) R);
 
 impl<R: Reading> Work for ReadOnly<R> {
     type Output = R::Answer;

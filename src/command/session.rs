@@ -12,6 +12,7 @@ use crate::policy::Document;
 use crate::store::{self, AccountRow, Tx, WriteSet, Written};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a mutation works with while its account is locked.
@@ -22,6 +23,7 @@ pub struct Session<'a> {
     pub(super) context: &'a Context,
     pub(super) now: DateTime<Utc>,
     desk: &'a Desk,
+    policy: Arc<Document>,
     account: AccountRow,
     wrote: bool,
     /// Rows were written since the account was.
@@ -29,6 +31,8 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
+    /// # Errors
+    /// [`Error::Unforeseen`] when the policy in force is not known.
     pub(super) fn open(
         tx: &'a mut Tx,
         desk: &'a Desk,
@@ -36,17 +40,21 @@ impl<'a> Session<'a> {
         account_id: &'a AccountId,
         account: AccountRow,
         now: DateTime<Utc>,
-    ) -> Self {
-        Self { tx, account_id, context, now, desk, account, wrote: false, is_ahead: false }
+    ) -> Result<Self, Error> {
+        let policy = desk.policies.in_force(now)?;
+        Ok(Self { tx, account_id, context, now, desk, policy, account, wrote: false, is_ahead: false })
     }
 
     /// The policy in force now.
-    pub(super) fn policy(&self) -> &'a Document {
-        self.desk.policies.in_force(self.now)
+    pub(super) fn policy(&self) -> Arc<Document> {
+        Arc::clone(&self.policy)
     }
 
     /// The policy in force when a request was received: it decides the request whenever that is (§8).
-    pub(super) fn policy_at(&self, received_at: DateTime<Utc>) -> &'a Document {
+    ///
+    /// # Errors
+    /// [`Error::Unforeseen`] when it is not known.
+    pub(super) fn policy_at(&self, received_at: DateTime<Utc>) -> Result<Arc<Document>, Error> {
         self.desk.policies.in_force(received_at)
     }
 
@@ -80,7 +88,7 @@ impl<'a> Session<'a> {
             lots.extend(store::list_lots_by_id(self.tx, &missing).await?);
         }
         let lots = lots.into_iter().map(|(_, lot)| lot).collect();
-        Ok(Book::open(lots, self.now, grace(self.policy())))
+        Ok(Book::open(lots, self.now, grace(&self.policy)))
     }
 
     /// A balance with its place in the account's history.
@@ -156,8 +164,7 @@ fn written<'a, T>(
     things.iter().map(|thing| (account_id, thing, when)).collect()
 }
 
-/// How long credits given back to an expired lot may still be spent; a policy without the parameter gives none.
+/// How long credits given back to an expired lot may still be spent.
 pub(super) fn grace(policy: &Document) -> TimeDelta {
-    let span = policy.parameters().duration("expired_credits_grace");
-    span.map_or(TimeDelta::zero(), |span| TimeDelta::microseconds(span.micros()))
+    TimeDelta::microseconds(policy.parameters().expired_credits_grace().micros())
 }

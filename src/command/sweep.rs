@@ -86,7 +86,7 @@ impl Sweep<'_> {
         let caller = Actor::parse(SWEEPER).map_err(|_| Error::Broken("the sweeper has no name"))?;
         let context = Context { caller, trace_id: None, clock };
         let work = SweepAccount { desk: self.desk.clone(), context, account_id: account_id.clone() };
-        match self.desk.store.transact(work).await {
+        match self.desk.transact(work).await {
             Ok(done) => {
                 self.swept.holds = self.swept.holds.saturating_add(done.holds);
                 self.swept.lots = self.swept.lots.saturating_add(done.lots);
@@ -143,7 +143,7 @@ impl Work for SweepAccount {
             return Ok(Done::default());
         };
         let now = self.context.clock.now().max(account.last_at);
-        let mut session = Session::open(tx, &self.desk, &self.context, &self.account_id, account, now);
+        let mut session = Session::open(tx, &self.desk, &self.context, &self.account_id, account, now)?;
         let requests = expire_requests(&mut session).await?;
         let done = Done { requests, ..settle(&mut session).await? };
         session.finish().await?;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 pub use attempts::{HoldOrder, NotRestorable, Report, RestoreOutcome};
-pub use disputes::Loss;
+pub use disputes::{Loss, Returned};
 pub use refunds::RefundedCredits;
 pub use revocations::Reach;
 
@@ -238,8 +238,8 @@ impl Book {
     }
 
     /// Gives credits back to a lot and lets them settle where the lot's state sends them: first to revoked, up
-    /// to what lost disputes are owed; then to frozen while a dispute is open; else to available, with grace if
-    /// the lot ran out meanwhile.
+    /// to what lost disputes are owed; then to refunded, when a refund paid for all; then to frozen while a dispute
+    /// is open; else to available, with grace if the lot ran out meanwhile.
     fn give_back(
         &mut self,
         lot_id: LotId,
@@ -247,20 +247,56 @@ impl Book {
         credits: Credits,
         cause: &EntryCause,
     ) -> Result<(), BookError> {
+        let rest = self.pay_owed(lot_id, from, credits, cause)?;
+        if let Some(repaid) = &mut self.lot_mut(lot_id)?.repaid {
+            repaid.credits = repaid.credits.plus(rest)?;
+            return self.shift(lot_id, from, Bucket::Refunded, rest, cause);
+        }
+        self.set_free(lot_id, from, rest, cause)
+    }
+
+    /// Gives credits back whose price was not paid back after all, whatever other refunds of the lot paid for.
+    fn give_back_unpaid(
+        &mut self,
+        lot_id: LotId,
+        from: Bucket,
+        credits: Credits,
+        cause: &EntryCause,
+    ) -> Result<(), BookError> {
+        let rest = self.pay_owed(lot_id, from, credits, cause)?;
+        self.set_free(lot_id, from, rest, cause)
+    }
+
+    /// Revokes what lost disputes are owed of credits that come back, and says what is left of them.
+    fn pay_owed(
+        &mut self,
+        lot_id: LotId,
+        from: Bucket,
+        credits: Credits,
+        cause: &EntryCause,
+    ) -> Result<Credits, BookError> {
         let lot = self.lot_mut(lot_id)?;
         let owed = lot.owed.min(credits);
         lot.owed = lot.owed.minus(owed)?;
-        let disputed = lot.disputed;
-        let rest = credits.minus(owed)?;
         self.shift(lot_id, from, Bucket::Revoked, owed, cause)?;
-        if rest.is_zero() {
+        Ok(credits.minus(owed)?)
+    }
+
+    fn set_free(
+        &mut self,
+        lot_id: LotId,
+        from: Bucket,
+        credits: Credits,
+        cause: &EntryCause,
+    ) -> Result<(), BookError> {
+        if credits.is_zero() {
             return Ok(());
         }
-        if disputed {
-            return self.shift(lot_id, from, Bucket::Frozen, rest, cause);
+        if self.lot_mut(lot_id)?.disputed {
+            return self.shift(lot_id, from, Bucket::Frozen, credits, cause);
         }
         self.renew(lot_id)?;
-        self.shift(lot_id, from, Bucket::Available, rest, cause)
+        self.shift(lot_id, from, Bucket::Available, credits, cause)
     }
 
     /// Before credits come back to a lot that ran out: what still lay in it expires, and the lot lives on for

@@ -43,8 +43,8 @@ pub struct CaseFile {
     pub attempts: Vec<AttemptFile>,
     /// Captured credits of failed attempts whose fault is ours and that were not restored, whatever the lot.
     pub failed_credits: Credits,
-    /// When the attempt that the claim names ended, when we know it.
-    pub attempt_ended_at: Option<DateTime<Utc>>,
+    /// The attempt that the claim names, when it is the account's.
+    pub attempt: Option<NamedAttemptFile>,
     /// Declared incidents that touch the account.
     pub incidents: Vec<IncidentFile>,
 }
@@ -62,6 +62,8 @@ pub struct AccountFile {
     pub used_credits: Credits,
     /// Credits available in all lots.
     pub available_credits: Credits,
+    /// When compensations were granted, newest first.
+    pub compensated_at: Vec<DateTime<Utc>>,
 }
 
 /// The purchase's side of a case.
@@ -113,6 +115,15 @@ pub struct AttemptFile {
     pub at: DateTime<Utc>,
     /// How it ended.
     pub end: AttemptEnd,
+}
+
+/// The attempt that a claim is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedAttemptFile {
+    /// When it ended and how; `None` while it runs.
+    pub ended: Option<AttemptFile>,
+    /// Credits that it was charged and that were not given back.
+    pub charged: Credits,
 }
 
 /// A declared incident as far as a case cares.

@@ -89,7 +89,8 @@ pub struct Chargeback {
     pub amount: Money,
     /// What it took from each lot when it was lost; empty in every other stage.
     pub losses: Vec<Loss>,
-    /// Credits frozen when it was opened.
+    /// While it is open: its purchase's credits that were frozen when it opened, whichever dispute froze them first.
+    /// Once it ended: those that its end revoked or let go.
     pub frozen_credits: Credits,
     /// When it was opened, as far as we were told.
     pub opened_at: DateTime<Utc>,
@@ -117,7 +118,7 @@ impl Chargeback {
         Credits::sum(self.losses.iter().map(|loss| loss.shortfall)).unwrap_or_default()
     }
 
-    /// Credits that it keeps from use: what it froze, until it ends.
+    /// Credits that it keeps from use until it ends.
     #[must_use]
     pub fn frozen_now(&self) -> Credits {
         match self.stage {
@@ -126,8 +127,7 @@ impl Chargeback {
         }
     }
 
-    /// Credits that it froze and no longer keeps: all of them when it was won or withdrawn, and what was not
-    /// revoked when it was lost.
+    /// Credits that its end let go: none while another dispute keeps them.
     #[must_use]
     pub fn unfrozen_credits(&self) -> Credits {
         match self.stage {

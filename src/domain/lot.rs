@@ -1,7 +1,7 @@
 //! Lots: credits granted by one event, with their own remainder.
 
 use super::credits::{Credits, OutOfRange};
-use super::ids::{LotId, OrderId, PurchaseId};
+use super::ids::{LotId, OrderId, PurchaseId, RefundId};
 use super::names::names;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,17 @@ pub struct Lot {
     pub owed: Credits,
     /// Whether a dispute on its purchase is undecided: returning credits are frozen.
     pub disputed: bool,
+    /// Set when a refund paid for all of its credits, those spent or held included: returning ones are given up, too.
+    pub repaid: Option<Repaid>,
+}
+
+/// A refund that paid for credits out of its reach, and what it got of them since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaid {
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Credits that came back and were given up. INVARIANT: at most `refunded`.
+    pub credits: Credits,
 }
 
 /// What a new lot is made from.
@@ -147,6 +158,7 @@ impl Lot {
             refunded: none,
             owed: none,
             disputed: false,
+            repaid: None,
         }
     }
 

@@ -7,6 +7,8 @@ mod desk;
 mod fields;
 mod history;
 mod incident;
+mod policy;
+mod policy_check;
 mod refund;
 
 pub(super) use by_hand::{grant_credits, revoke_credits};
@@ -22,6 +24,10 @@ pub(super) use history::{get_usage, list_entries, list_lots};
 pub(super) use incident::{
     IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
 };
+pub(super) use policy::{
+    Publication, backtest_policy, get_policy, list_policies, publish_policy, replay_decision,
+};
+pub(super) use policy_check::check_policy;
 pub(super) use refund::{
     ChargebackCall, Evaluation, evaluate_request, get_refund_request, record_chargeback, record_refund_result,
 };

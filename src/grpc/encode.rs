@@ -8,6 +8,8 @@ mod credit;
 mod decision;
 mod history;
 mod incident;
+mod policy;
+mod policy_check;
 mod purchase;
 mod refund;
 #[cfg(test)]
@@ -27,6 +29,10 @@ pub(super) use chargeback::record_chargeback;
 pub(super) use credit::{capture_credits, get_balance, hold_credits, release_credits, restore_credits};
 pub(super) use history::{get_usage, grant_credits, list_entries, list_lots, revoke_credits};
 pub(super) use incident::{declare_incident, list_incidents, resolve_incident, restore_incident};
+pub(super) use policy::{
+    backtest_progress, backtest_report, get_policy, list_policies, publish_policy, replay_decision,
+};
+pub(super) use policy_check::check_policy;
 pub(super) use purchase::{deliver_credits, record_purchase};
 pub(super) use refund::{
     evaluate_request, get_refund_request, list_refund_requests, provide_information, record_refund_result,

@@ -1,7 +1,7 @@
 //! Pages of lists (AIP-158): their size, and the token that goes on where a page ended.
 
 use super::status;
-use crate::command::{ListEntries, ListLots, PageRequest};
+use crate::command::{ListEntries, ListLots, ListPolicies, PageRequest};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tonic::Status;
@@ -36,6 +36,12 @@ impl<'a> List<'a, ListLots> {
 impl<'a> List<'a, ListEntries> {
     pub(super) const fn of_entries(arguments: &'a ListEntries) -> Self {
         Self { method: "ListEntries", arguments }
+    }
+}
+
+impl<'a> List<'a, ListPolicies> {
+    pub(super) const fn of_policies(arguments: &'a ListPolicies) -> Self {
+        Self { method: "ListPolicies", arguments }
     }
 }
 

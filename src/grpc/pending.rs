@@ -3,7 +3,6 @@
 use super::{Api, status};
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
-use crate::proto::makegood::v1::policy_service_server::PolicyService;
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
@@ -27,52 +26,5 @@ impl AccountService for Api {
         _: Request<v1::LiftRestrictionRequest>,
     ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
         Err(status::not_implemented("LiftRestriction"))
-    }
-}
-
-#[tonic::async_trait]
-impl PolicyService for Api {
-    async fn get_policy(
-        &self,
-        _: Request<v1::GetPolicyRequest>,
-    ) -> Result<Response<v1::GetPolicyResponse>, Status> {
-        Err(status::not_implemented("GetPolicy"))
-    }
-
-    async fn list_policies(
-        &self,
-        _: Request<v1::ListPoliciesRequest>,
-    ) -> Result<Response<v1::ListPoliciesResponse>, Status> {
-        Err(status::not_implemented("ListPolicies"))
-    }
-
-    async fn check_policy(
-        &self,
-        _: Request<v1::CheckPolicyRequest>,
-    ) -> Result<Response<v1::CheckPolicyResponse>, Status> {
-        Err(status::not_implemented("CheckPolicy"))
-    }
-
-    async fn publish_policy(
-        &self,
-        _: Request<v1::PublishPolicyRequest>,
-    ) -> Result<Response<v1::PublishPolicyResponse>, Status> {
-        Err(status::not_implemented("PublishPolicy"))
-    }
-
-    type BacktestPolicyStream = tokio_stream::Empty<Result<v1::BacktestPolicyResponse, Status>>;
-
-    async fn backtest_policy(
-        &self,
-        _: Request<v1::BacktestPolicyRequest>,
-    ) -> Result<Response<Self::BacktestPolicyStream>, Status> {
-        Err(status::not_implemented("BacktestPolicy"))
-    }
-
-    async fn replay_decision(
-        &self,
-        _: Request<v1::ReplayDecisionRequest>,
-    ) -> Result<Response<v1::ReplayDecisionResponse>, Status> {
-        Err(status::not_implemented("ReplayDecision"))
     }
 }

@@ -95,6 +95,10 @@ pub(super) fn from(error: Error) -> Status {
                 "more is asked than can be done now; nothing was begun, send the same request again";
             Status::with_error_details(Code::ResourceExhausted, message, details)
         }
+        Error::Unforeseen(at) => {
+            tracing::error!(%at, "the policies in force are not known");
+            unavailable()
+        }
         Error::Broken(what) => {
             tracing::error!(what, "a call broke one of our own rules");
             internal()
@@ -111,18 +115,20 @@ pub(super) fn from(error: Error) -> Status {
 fn failed(failure: StoreFailure) -> Status {
     match failure {
         StoreFailure::Busy => busy(),
-        StoreFailure::Unavailable => {
-            let mut details = info("UNAVAILABLE", &[]);
-            details.set_retry_info(Some(RETRY_AFTER));
-            let message = "the service cannot reach its records; nothing was changed";
-            Status::with_error_details(Code::Unavailable, message, details)
-        }
+        StoreFailure::Unavailable => unavailable(),
         StoreFailure::OutcomeUnknown => {
             let message = "the answer of the commit was lost; send the same `request_id` again";
             Status::with_error_details(Code::Unknown, message, info("OUTCOME_UNKNOWN", &[]))
         }
         StoreFailure::Internal => internal(),
     }
+}
+
+fn unavailable() -> Status {
+    let mut details = info("UNAVAILABLE", &[]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "the service cannot reach its records; nothing was changed";
+    Status::with_error_details(Code::Unavailable, message, details)
 }
 
 fn busy() -> Status {
@@ -140,7 +146,7 @@ fn internal() -> Status {
 fn refused(refusal: Refusal, replayed: bool) -> Status {
     let Refusal { reason, message, metadata } = refusal;
     let mut details = ErrorDetails::new();
-    if let (Reason::InvalidField, Some(field)) = (reason, metadata.get("field")) {
+    if let (Reason::InvalidField | Reason::PolicyMalformed, Some(field)) = (reason, metadata.get("field")) {
         details.add_bad_request_violation(field, &message);
     }
     details.set_error_info(reason.name(), DOMAIN, metadata.into_iter().collect::<HashMap<_, _>>());
@@ -160,7 +166,9 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::LotNotFound
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
-        | Reason::IncidentNotFound => Code::NotFound,
+        | Reason::IncidentNotFound
+        | Reason::PolicyNotFound
+        | Reason::DecisionNotFound => Code::NotFound,
         Reason::InsufficientCredits
         | Reason::AccountSuspended
         | Reason::AccountTerminated
@@ -175,13 +183,15 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::RemedyNotPossible
         | Reason::RefundStageConflict
         | Reason::IncidentStageConflict
+        | Reason::PolicyUnsound
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
         Reason::UsageAlreadyExists
         | Reason::PurchaseMismatch
         | Reason::DeliveryConflict
-        | Reason::OpenRequestExists => Code::AlreadyExists,
+        | Reason::OpenRequestExists
+        | Reason::PolicyVersionExists => Code::AlreadyExists,
         Reason::EtagMismatch => Code::Aborted,
-        Reason::ChargebackMismatch | Reason::InvalidField => Code::InvalidArgument,
+        Reason::ChargebackMismatch | Reason::InvalidField | Reason::PolicyMalformed => Code::InvalidArgument,
         Reason::LimitExceeded => Code::ResourceExhausted,
     }
 }

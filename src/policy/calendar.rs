@@ -21,12 +21,19 @@ pub struct Calendar {
     pub weekend: Vec<Weekday>,
     /// Dates without business.
     pub holidays: BTreeSet<NaiveDate>,
-    /// Business days within which a request is answered.
+    /// Business days within which a request is answered; 0 where the term is in hours.
+    #[serde(default)]
     pub respond_within_business_days: u32,
+    /// Hours within which a request is answered, day and night; 0 where the term is in business days.
+    #[serde(default)]
+    pub respond_within_hours: u32,
 }
 
 /// Longest promise that makes sense, in business days.
 const MAX_RESPOND_DAYS: u32 = 60;
+
+/// Longest promise that makes sense, in hours: as many days.
+const MAX_RESPOND_HOURS: u32 = 1_440;
 
 const NOON_SECONDS: u32 = 43_200;
 
@@ -43,8 +50,11 @@ impl Calendar {
         if self.holidays.len() > MAX_HOLIDAYS {
             return Err(format!("`holidays` may list at most {MAX_HOLIDAYS} days"));
         }
-        if !(1..=MAX_RESPOND_DAYS).contains(&self.respond_within_business_days) {
-            return Err(format!("`respond_within_business_days` must be 1 to {MAX_RESPOND_DAYS}"));
+        match (self.respond_within_business_days, self.respond_within_hours) {
+            (1..=MAX_RESPOND_DAYS, 0) | (0, 1..=MAX_RESPOND_HOURS) => {}
+            (_, 0) => return Err(format!("`respond_within_business_days` must be 1 to {MAX_RESPOND_DAYS}")),
+            (0, _) => return Err(format!("`respond_within_hours` must be 1 to {MAX_RESPOND_HOURS}")),
+            _ => return Err("a term is in business days or in hours, not in both".to_owned()),
         }
         Ok(())
     }
@@ -130,7 +140,8 @@ fn first_when(
 }
 
 /// Until when a customer who waits since this instant must be answered: the same local time so many business days
-/// later (§4.1). On a day without business the wait begins with the next business day.
+/// later (§4.1), or so many hours of elapsed time. On a day without business the wait for business days begins with
+/// the next business day.
 #[must_use]
 pub fn respond_by(since: DateTime<Utc>, calendar: &Calendar) -> DateTime<Utc> {
     due(since, calendar).unwrap_or(since)
@@ -138,6 +149,9 @@ pub fn respond_by(since: DateTime<Utc>, calendar: &Calendar) -> DateTime<Utc> {
 
 /// `None` only at the end of representable time.
 fn due(since: DateTime<Utc>, calendar: &Calendar) -> Option<DateTime<Utc>> {
+    if calendar.respond_within_hours > 0 {
+        return since.checked_add_signed(TimeDelta::hours(i64::from(calendar.respond_within_hours)));
+    }
     let from = calendar.counted_from(since);
     let (mut day, time) = if calendar.is_business_day(from.date()) {
         (from.date(), from.time())

@@ -1,7 +1,11 @@
 //! A policy version: one TOML document, checked whole when it is loaded.
 
+mod judgement;
+mod place;
 mod raw;
 mod rows;
+
+pub(super) use place::Wrong;
 
 use super::calendar::Calendar;
 use super::parameters::Parameters;
@@ -14,6 +18,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// Longest accepted document, in bytes: ten times the first version.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -23,18 +28,34 @@ pub const MAX_ROWS: usize = 500;
 pub const MAX_VERSION_BYTES: usize = 64;
 
 /// Why a document was refused, and where to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentError {
-    /// The row and field, such as "row `14`, `when`".
-    pub place: String,
+    /// The line, from 1; `None` when what is wrong is nowhere in the text.
+    pub line: Option<usize>,
+    /// The row, such as `14`, when it is in one.
+    pub row: Option<String>,
+    /// The field, such as `rows[3].when[0].unused`; empty for the whole document.
+    pub field: String,
     /// What is wrong there.
     pub problem: String,
 }
 
-impl DocumentError {
-    fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
+impl std::error::Error for DocumentError {}
+
+impl fmt::Display for DocumentError {
+    /// Line, row and field, as far as they are known, and what is wrong there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line.map(|line| format!("line {line}"));
+        let row = self.row.as_ref().map(|row| format!("row `{row}`"));
+        let within_row = self.row.as_ref().and_then(|_| self.field.split_once("].")).map(|(_, field)| field);
+        let field = if self.row.is_some() { within_row } else { Some(self.field.as_str()) };
+        let field = field.filter(|field| !field.is_empty()).map(|field| format!("`{field}`"));
+        let place: Vec<String> = [line, row, field].into_iter().flatten().collect();
+        if place.is_empty() {
+            write!(f, "the document: {}", self.problem)
+        } else {
+            write!(f, "{}: {}", place.join(", "), self.problem)
+        }
     }
 }
 
@@ -50,6 +71,16 @@ pub enum Guardrail {
     PayForUsedCredits,
     /// Pay for undelivered credits that could still be delivered (§2.3).
     PayBeforeRestoring,
+}
+
+impl Guardrail {
+    /// Every guardrail that a document can declare.
+    pub const ALL: [Self; 4] = [
+        Self::PayForChangeOfMind,
+        Self::PayForDissatisfaction,
+        Self::PayForUsedCredits,
+        Self::PayBeforeRestoring,
+    ];
 }
 
 /// What is said about a reported failure, by what it came to.
@@ -85,26 +116,31 @@ impl Document {
     /// [`DocumentError`] naming the first row and field that does not hold together.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         if text.len() > MAX_BYTES {
-            return Err(DocumentError::new("the document", format!("is longer than {MAX_BYTES} bytes")));
+            return Err(Wrong::new(format!("is longer than {MAX_BYTES} bytes")).locate(""));
         }
-        let raw: raw::Document = toml::from_str(text).map_err(|error| raw::misread(&error, text))?;
+        let raw: raw::Document = toml::from_str(text).map_err(|error| place::misread(&error, text))?;
+        Self::understand(raw, text).map_err(|wrong| wrong.locate(text))
+    }
+
+    fn understand(raw: raw::Document, text: &str) -> Result<Self, Wrong> {
         raw.check_head()?;
         let required = rows::required_details(&raw.required_details)?;
-        let parameters = Parameters::new(raw.parameters, raw.discretionary, required, raw.limits)
-            .map_err(|(field, problem)| DocumentError::new(format!("`{field}`"), problem))?;
-        raw.calendar.check().map_err(|problem| DocumentError::new("`calendar`", problem))?;
+        let parameters = Parameters::new(raw.parameters, raw.discretionary, required, raw.limits)?;
+        raw.calendar.check().map_err(|problem| Wrong::new(problem).below("calendar"))?;
         let scope = Scope { grants: false, requested: false };
         let referral = Template::parse(&raw.referral, scope, &parameters)
-            .map_err(|problem| DocumentError::new("`referral`", problem))?;
+            .map_err(|problem| Wrong::new(problem).below("referral"))?;
         if referral.is_empty() {
-            return Err(DocumentError::new("`referral`", "must not be empty"));
+            return Err(Wrong::new("must not be empty").below("referral"));
         }
+        let rows = rows::rows(raw.rows, &parameters)?;
+        judgement::check(&rows, &parameters)?;
         Ok(Self {
             version: raw.version,
             title: raw.title,
             effective_from: raw.effective_from,
             sha256: hex::encode(Sha256::digest(text)),
-            rows: rows::rows(raw.rows, &parameters)?,
+            rows,
             parameters,
             calendar: raw.calendar,
             causes: raw.causes,
@@ -166,6 +202,12 @@ impl Document {
     #[must_use]
     pub fn fault_of(&self, cause: &Cause) -> Fault {
         self.causes.get(cause).copied().unwrap_or(Fault::Undetermined)
+    }
+
+    /// The causes that are listed, with whose fault they are.
+    #[must_use]
+    pub const fn causes(&self) -> &BTreeMap<Cause, Fault> {
+        &self.causes
     }
 
     /// The clause and the sentence for what a reported failure came to.

@@ -5,14 +5,16 @@
 //! absent fact holds.
 
 mod account;
+mod carry;
 mod claim;
 mod duplicate;
 mod failure;
 mod purchase;
 mod value;
 
-pub(super) use value::read_word;
+pub use carry::{CATALOGUE, Carried, Carrier};
 pub use value::{FactError, Facts, Value};
+pub(super) use value::{read_word, word};
 
 use super::parameters::Parameters;
 use crate::domain::case_file::CaseFile;
@@ -70,6 +72,9 @@ pub const DETAILS: &[&str] = &[
     "statement",
     "logs",
 ];
+
+/// How an attempt ended, as [`crate::domain::case_file::AttemptEnd`] writes it, or that it runs.
+const ATTEMPT_RESULTS: &[&str] = &["running", "success", "platform_failure", "other_failure"];
 
 const RESTRICTIONS: &[&str] = &[
     "suspended",
@@ -131,6 +136,7 @@ catalogue! {
     RefundsEver "refunds_ever" FactKind::Count, "Refunds approved ever.";
     AccountUsedCredits "account_used_credits" FactKind::Credits, "Credits consumed from all lots of the account.";
     AccountAvailable "account_available" FactKind::Credits, "Credits available in all lots of the account.";
+    RecentCompensations "recent_compensations" FactKind::Count, "Compensations granted to the account within the recent refund window.";
     // The purchase; all but the first are absent while it is unknown.
     PurchaseKnown "purchase_known" FactKind::Bool, "Whether the request names a purchase of this account.";
     OrderId "order_id" FactKind::Text, "The order that the customer knows the purchase by.";
@@ -138,6 +144,7 @@ catalogue! {
     PurchaseKind "purchase_kind" FactKind::Word(&["one_time", "subscription"]), "Credits bought once, or a subscription period (§7).";
     Renewal "renewal" FactKind::Bool, "Whether it is the renewal charge of a subscription (§7.2).";
     Plan "plan" FactKind::Text, "The plan's name, empty when there is none.";
+    ListPriceMinor "list_price_minor" FactKind::Minor, "What it costs without a reduction; absent when the platform did not say, or in another currency.";
     PriceReduced "price_reduced" FactKind::Bool, "Whether less than the list price was paid; absent without a list price.";
     Attributes "attributes" FactKind::Map, "What the platform recorded with the purchase, such as country or customer kind.";
     PaidAt "paid_at" FactKind::Time, "When the money was taken.";
@@ -169,10 +176,14 @@ catalogue! {
     // Failures.
     FailedCredits "failed_credits" FactKind::Credits, "Credits of any lot taken by attempts that failed through our fault, not yet restored (§2.2).";
     PlatformFailures "platform_failures" FactKind::Count, "Attempts since the payment that failed through our fault (§2.2).";
-    AttemptAge "attempt_age" FactKind::Duration, "Elapsed time from the end of the attempt that the claim names to the request; absent when it names none.";
+    AttemptKnown "attempt_known" FactKind::Bool, "Whether the claim names an attempt of this account.";
+    AttemptResult "attempt_result" FactKind::Word(ATTEMPT_RESULTS), "How the attempt that the claim names ended; absent when it names none of this account.";
+    AttemptCredits "attempt_credits" FactKind::Credits, "Credits that this attempt was charged and that were not given back; absent when the claim names none.";
+    AttemptAge "attempt_age" FactKind::Duration, "Elapsed time from the end of the attempt that the claim names to the request; absent when it names none that ended.";
     Outage "outage" FactKind::Word(&["none", "open", "over"]), "A declared incident, or failures of ours in a row with no success since (§2.2).";
     OutageLasted "outage_lasted" FactKind::Duration, "How long it lasted, up to now while it is open; absent without an outage.";
     OutageEndedAgo "outage_ended_ago" FactKind::Duration, "Elapsed time since it ended; absent unless it is over.";
+    OutageCompensated "outage_compensated" FactKind::Bool, "Whether the account was granted a compensation since it began; absent without an outage.";
 }
 
 impl FactName {
@@ -235,6 +246,7 @@ mod tests {
         all_read::<crate::domain::restriction::RestrictionKind>(RESTRICTIONS);
         let FactKind::Word(kinds) = FactName::PurchaseKind.kind() else { panic!("not a word") };
         all_read::<crate::domain::purchase::PurchaseKind>(kinds);
+        all_read::<crate::domain::case_file::AttemptEnd>(ATTEMPT_RESULTS.get(1..).unwrap_or_default());
         let FactKind::Word(disputes) = FactName::Dispute.kind() else { panic!("not a word") };
         all_read::<crate::domain::purchase::DisputeState>(disputes);
     }

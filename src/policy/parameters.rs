@@ -1,5 +1,7 @@
 //! The numbers that a policy states: windows, thresholds, limits, required details.
 
+use super::document::Wrong;
+use super::facts::FactName;
 use super::share::Share;
 use super::span::Span;
 use super::spelling::hint;
@@ -11,7 +13,10 @@ use std::fmt;
 
 /// One named parameter; its notation says its kind: `"7d"`, `"50%"`, `3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "must be a whole number, a length of time such as `7d`, or a share such as `50%`"
+)]
 pub enum Parameter {
     /// A count, credits or minor units.
     Number(i64),
@@ -56,6 +61,24 @@ pub struct Limits {
     pub recent_refund_window: Span,
 }
 
+impl Limits {
+    fn check(&self) -> Result<(), Wrong> {
+        if self.recent_refunds_at_most < 0 {
+            return Err(Wrong::new("must not be negative").below("recent_refunds_at_most"));
+        }
+        match self.approve_at_most.iter().find(|(_, minor)| **minor < 0) {
+            Some((currency, _)) => {
+                Err(Wrong::new("must not be negative").below(currency.code()).below("approve_at_most"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 /// The parameters of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
@@ -66,6 +89,7 @@ pub struct Parameters {
     duplicate_window: Span,
     purchase_date_tolerance: Span,
     outage_failures: i64,
+    expired_credits_grace: Span,
 }
 
 impl Parameters {
@@ -75,33 +99,45 @@ impl Parameters {
         discretionary: Vec<String>,
         required: BTreeMap<Claim, BTreeSet<Detail>>,
         limits: Limits,
-    ) -> Result<Self, (&'static str, String)> {
+    ) -> Result<Self, Wrong> {
         for (name, parameter) in &named {
             if matches!(parameter, Parameter::Number(number) if *number < 0) {
-                return Err(("parameters", format!("`{name}` must not be negative")));
+                return Err(Wrong::new("must not be negative").below(name.as_str()).below("parameters"));
+            }
+            if !is_name(name) {
+                let problem = "a parameter's name has small letters, digits and `_` only";
+                return Err(Wrong::new(problem).below(name.as_str()).below("parameters"));
+            }
+            if FactName::find(name).is_some() {
+                let problem = "is the name of a fact, so that `{…}` in a sentence could mean both";
+                return Err(Wrong::new(problem).below(name.as_str()).below("parameters"));
             }
         }
-        for name in &discretionary {
+        for (index, name) in discretionary.iter().enumerate() {
             if !named.contains_key(name) {
                 let near = hint(name, named.keys().map(String::as_str));
-                return Err(("discretionary", format!("there is no parameter `{name}`{near}")));
+                let problem = format!("there is no parameter `{name}`{near}");
+                return Err(Wrong::new(problem).item(index).below("discretionary"));
             }
         }
-        if limits.recent_refunds_at_most < 0 || limits.approve_at_most.values().any(|minor| *minor < 0) {
-            return Err(("limits", "must not be negative".to_owned()));
-        }
+        limits.check().map_err(|wrong| wrong.below("limits"))?;
+        let needed = |name: &str, what: &str| {
+            let near = hint(name, named.keys().map(String::as_str));
+            Wrong::new(format!("needs `{name}`, {what}{near}")).below("parameters")
+        };
         let duration = |name: &str| match named.get(name) {
             Some(Parameter::Duration(span)) => Ok(*span),
-            _ => Err(("parameters", format!("needs `{name}`, a length of time"))),
+            _ => Err(needed(name, "a length of time")),
         };
         let outage_failures = match named.get("outage_failures") {
             Some(Parameter::Number(failures)) if *failures > 0 => *failures,
-            _ => return Err(("parameters", "needs `outage_failures`, a count above 0".to_owned())),
+            _ => return Err(needed("outage_failures", "a count above 0")),
         };
         Ok(Self {
             duplicate_window: duration("duplicate_window")?,
             purchase_date_tolerance: duration("purchase_date_tolerance")?,
             outage_failures,
+            expired_credits_grace: duration("expired_credits_grace")?,
             discretionary: discretionary.into_iter().collect(),
             named,
             required,
@@ -164,6 +200,12 @@ impl Parameters {
     #[must_use]
     pub const fn outage_failures(&self) -> i64 {
         self.outage_failures
+    }
+
+    /// How long credits stay usable that come back after they expired (§2.2, §2.3).
+    #[must_use]
+    pub const fn expired_credits_grace(&self) -> Span {
+        self.expired_credits_grace
     }
 
     /// How long an approved refund counts as recent.

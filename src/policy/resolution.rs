@@ -1,12 +1,12 @@
 //! What a person decides: sized by the same rules as the policy's own decisions, and within the same guardrails.
 
-use super::amount::{Grant, RemedyKind, grants};
+use super::amount::{self, Grant, RemedyKind, grants};
 use super::calendar::respond_by;
-use super::decision::{Decision, may_pay, total};
+use super::decision::{Decision, may_pay};
 use super::document::{Document, Guardrail};
 use super::facts::{FactName, Facts};
 use super::sentence::Scene;
-use super::table::{Outcome, Remedy};
+use super::table::{Deductions, Outcome, Remedy};
 use crate::domain::money::Money;
 use crate::domain::refund::RefundMethod;
 use crate::domain::request::{Claim, Detail};
@@ -102,12 +102,12 @@ fn breaks(guardrail: Guardrail, facts: &Facts, grants: &[Grant]) -> bool {
 }
 
 fn paid(grants: &[Grant]) -> i64 {
-    total(grants).map_or(0, |money| money.minor_units)
+    amount::money(grants).map_or(0, |money| money.minor_units)
 }
 
 /// What all unused credits of the purchase are worth, those among them that failures of ours took (§2.2, §7.1).
 fn worth_unused(facts: &Facts) -> i64 {
-    paid(&grants(&[Remedy::RestoreFailed, Remedy::RefundUnused], facts))
+    paid(&grants(&[Remedy::RestoreFailed, Remedy::RefundUnused(Deductions::default())], facts))
 }
 
 const fn words(guardrail: Guardrail) -> &'static str {
@@ -125,7 +125,7 @@ const fn words(guardrail: Guardrail) -> &'static str {
 pub fn approvals_required(document: &Document, grants: &[Grant]) -> i32 {
     let limits = &document.parameters().limits().approve_at_most;
     let above = |money: Money| limits.get(&money.currency).is_none_or(|most| money.minor_units > *most);
-    if total(grants).is_some_and(above) { FOUR_EYES } else { 1 }
+    if amount::money(grants).is_some_and(above) { FOUR_EYES } else { 1 }
 }
 
 /// What a person answers.
@@ -192,7 +192,7 @@ pub fn approval_sentence(
         RefundMethod::OriginalPayment => "to your original payment method",
         RefundMethod::Other => "to you in another way than you paid",
     };
-    let money = total(grants).map(|money| format!("are refunding {money} {way}"));
+    let money = amount::money(grants).map(|money| format!("are refunding {money} {way}"));
     let credits = grants
         .iter()
         .filter(|grant| !grant.kind.pays())

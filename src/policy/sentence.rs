@@ -10,6 +10,7 @@ use crate::domain::request::Detail;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// What a template is filled from.
 pub(super) struct Scene<'a> {
@@ -116,8 +117,28 @@ impl Template {
             .collect()
     }
 
+    /// Whether the text tells the value of a parameter.
+    pub(super) fn names_parameter(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Parameter(told) if told == name))
+    }
+
     pub(super) fn fill(&self, scene: &Scene<'_>) -> String {
         self.parts.iter().map(|part| part.fill(scene)).collect()
+    }
+}
+
+impl fmt::Display for Template {
+    /// As the document writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Fact(fact) => write!(f, "{{{}}}", fact.name()),
+            Part::Parameter(name) => write!(f, "{{{name}}}"),
+            Part::Figure(figure) => {
+                let named = FIGURES.iter().find(|(_, known)| known == figure);
+                write!(f, "{{{}}}", named.map_or("", |(name, _)| name))
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Basis points, 0 to [`Share::WHOLE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Share(i64);
 
@@ -27,10 +27,26 @@ impl Share {
         Self(i64::try_from(share).unwrap_or(Self::WHOLE).min(Self::WHOLE))
     }
 
+    /// This part of a number that is not negative, rounded down.
+    #[must_use]
+    pub fn part_of(self, whole: i64) -> i64 {
+        i128::from(whole)
+            .checked_mul(i128::from(self.0))
+            .and_then(|product| product.checked_div(i128::from(Self::WHOLE)))
+            .and_then(|part| i64::try_from(part).ok())
+            .unwrap_or(0)
+    }
+
     /// The basis points.
     #[must_use]
     pub const fn basis_points(self) -> i64 {
         self.0
+    }
+
+    /// `None` below nothing and above the whole.
+    #[must_use]
+    pub const fn from_basis_points(points: i64) -> Option<Self> {
+        if points < 0 || points > Self::WHOLE { None } else { Some(Self(points)) }
     }
 
     /// Reads `50%` or `33.33%`, at most two digits after the point.

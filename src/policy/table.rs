@@ -2,19 +2,23 @@
 
 mod condition;
 mod parse;
+mod reach;
+mod remedy;
+mod remedy_parse;
 
 pub use condition::{Bound, Condition, FailedCondition, Test};
-pub(super) use parse::conditions;
+pub(super) use parse::{conditions, operators};
+pub(super) use reach::Reach;
+pub(super) use remedy::countable;
+pub use remedy::{Compensation, Deductions, Remedy};
+pub(super) use remedy_parse::{REMEDIES, remedies};
 
-use super::amount::RemedyKind;
 use super::facts::{FactName, Facts};
 use super::sentence::Template;
-use crate::domain::credits::Credits;
-use crate::domain::money::Currency;
 use crate::domain::names::names;
 use crate::domain::request::{Claim, Detail};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The answer to a refund request (§4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,39 +37,6 @@ pub enum Outcome {
 names!(Outcome {
     Approve => "APPROVE", Deny => "DENY", RequestInformation => "REQUEST_INFORMATION", Review => "REVIEW",
 });
-
-/// A remedy as a document writes it: `"refund_unused"`, `{ compensate = 20 }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Remedy {
-    /// [`RemedyKind::RestoreUndelivered`].
-    RestoreUndelivered,
-    /// [`RemedyKind::RestoreFailed`].
-    RestoreFailed,
-    /// [`RemedyKind::RefundUnused`].
-    RefundUnused,
-    /// [`RemedyKind::RefundFull`].
-    RefundFull,
-    /// [`RemedyKind::RefundFixed`], in minor units by currency.
-    RefundFixed(BTreeMap<Currency, i64>),
-    /// [`RemedyKind::Compensate`].
-    Compensate(Credits),
-}
-
-impl Remedy {
-    /// Its kind, without the figures.
-    #[must_use]
-    pub const fn kind(&self) -> RemedyKind {
-        match self {
-            Self::RestoreUndelivered => RemedyKind::RestoreUndelivered,
-            Self::RestoreFailed => RemedyKind::RestoreFailed,
-            Self::RefundUnused => RemedyKind::RefundUnused,
-            Self::RefundFull => RemedyKind::RefundFull,
-            Self::RefundFixed(_) => RemedyKind::RefundFixed,
-            Self::Compensate(_) => RemedyKind::Compensate,
-        }
-    }
-}
 
 /// What a reviewing row advises the person to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +112,12 @@ pub enum RowOutcome {
 }
 
 impl Row {
+    /// The parameters that its conditions compare with, each as often as it does.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        let tests = self.when.iter().flatten().flat_map(|condition| &condition.tests);
+        tests.filter_map(Test::bound).filter_map(|bound| bound.parameter.as_deref())
+    }
+
     /// Whether the row holds for these facts.
     #[must_use]
     pub fn evaluate(&self, facts: &Facts) -> RowOutcome {

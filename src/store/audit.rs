@@ -7,6 +7,7 @@ mod desk;
 mod ledger;
 mod payments;
 mod schema;
+mod witness;
 
 use super::{Error, Store};
 use sqlx::Postgres;
@@ -15,6 +16,7 @@ pub use desk::{AuditDecision, AuditHeld, AuditKey, AuditPolicyVersion, AuditRequ
 pub use ledger::{AuditAccount, AuditEntry, AuditLot, AuditUsage};
 pub use payments::{AuditChargeback, AuditDangling, AuditPurchase, AuditRefund};
 pub use schema::ServerSetting;
+pub use witness::{AuditTold, AuditUnwitnessed};
 
 /// One moment of the database, read by one connection that cannot write.
 #[derive(Debug)]

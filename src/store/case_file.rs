@@ -2,7 +2,7 @@
 
 use super::read::Place;
 use super::{Error, Tx};
-use crate::domain::case_file::{AccountFile, AttemptEnd, AttemptFile, TwinFile};
+use crate::domain::case_file::{AccountFile, AttemptEnd, AttemptFile, NamedAttemptFile, TwinFile};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, Attempt, PurchaseId};
 use crate::domain::purchase::{DisputeState, Purchase};
@@ -93,6 +93,13 @@ impl Tx {
         )
         .fetch_one(self.connection())
         .await?;
+        let compensated_at = sqlx::query_scalar!(
+            "SELECT granted_at FROM lot WHERE account_id = $1 AND source = 'compensation'
+             ORDER BY granted_at DESC LIMIT 100",
+            account_id.as_str(),
+        )
+        .fetch_all(self.connection())
+        .await?;
         let place = Place { table: "lot", key: account_id };
         Ok(AccountFile {
             standing,
@@ -100,6 +107,7 @@ impl Tx {
             refunds_ever: totals.refunds,
             used_credits: place.credits("consumed", totals.used)?,
             available_credits: place.credits("available", totals.available)?,
+            compensated_at,
         })
     }
 
@@ -171,7 +179,8 @@ impl Tx {
             "SELECT stage, fault IS NOT NULL AS \"failed!\",
                 fault IS NOT NULL AND failed_through_us(account_id, cause, fault, failed_at) AS \"ours!\",
                 delivered_outputs, coalesce(failed_at, ended_at) AS \"at!\" FROM usage
-             WHERE account_id = $1 AND ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1000",
+             WHERE account_id = $1 AND ended_at IS NOT NULL
+             ORDER BY ended_at DESC, job_id DESC, attempt DESC LIMIT 1000",
             account_id.as_str(),
         )
         .fetch_all(self.connection())
@@ -180,36 +189,55 @@ impl Tx {
         let mut attempts = Vec::with_capacity(rows.len());
         for row in rows {
             let stage = place.word("stage", &row.stage, UsageStage::parse)?;
-            let delivered =
-                stage == UsageStage::Captured && row.delivered_outputs.is_some_and(|outputs| outputs > 0);
-            let end = match (row.failed, row.ours) {
-                (true, true) => AttemptEnd::PlatformFailure,
-                (false, _) if delivered => AttemptEnd::Success,
-                _ => AttemptEnd::OtherFailure,
-            };
-            attempts.push(AttemptFile { at: row.at, end });
+            attempts.push(AttemptFile {
+                at: row.at,
+                end: end(stage, row.failed, row.ours, row.delivered_outputs),
+            });
         }
         attempts.sort_by_key(|attempt| attempt.at);
         Ok(attempts)
     }
 
-    /// When an attempt ended, if it did.
+    /// What is known of one attempt of the account.
     ///
     /// # Errors
     /// A failure of the database.
-    pub async fn find_attempt_end(
+    pub async fn find_named_attempt(
         &mut self,
         account_id: &AccountId,
         attempt: &Attempt,
-    ) -> Result<Option<DateTime<Utc>>, Error> {
-        let ended_at = sqlx::query_scalar!(
-            "SELECT ended_at FROM usage WHERE account_id = $1 AND job_id = $2 AND attempt = $3",
+    ) -> Result<Option<NamedAttemptFile>, Error> {
+        let row = sqlx::query!(
+            "SELECT stage, fault IS NOT NULL AS \"failed!\",
+                fault IS NOT NULL AND failed_through_us(account_id, cause, fault, failed_at) AS \"ours!\",
+                delivered_outputs, ended_at,
+                (SELECT coalesce(sum(a.captured - a.restored), 0)::bigint FROM allocation a
+                 WHERE a.account_id = usage.account_id AND a.job_id = usage.job_id AND a.attempt = usage.attempt)
+                    AS \"charged!\"
+             FROM usage WHERE account_id = $1 AND job_id = $2 AND attempt = $3",
             account_id.as_str(),
             attempt.job_id.as_str(),
             attempt.number,
         )
         .fetch_optional(self.connection())
         .await?;
-        Ok(ended_at.flatten())
+        let Some(row) = row else { return Ok(None) };
+        let place = Place { table: "usage", key: attempt };
+        let stage = place.word("stage", &row.stage, UsageStage::parse)?;
+        let end = end(stage, row.failed, row.ours, row.delivered_outputs);
+        Ok(Some(NamedAttemptFile {
+            ended: row.ended_at.map(|at| AttemptFile { at, end }),
+            charged: place.credits("captured", row.charged)?,
+        }))
+    }
+}
+
+/// How an attempt that is over ended.
+fn end(stage: UsageStage, failed: bool, ours: bool, delivered_outputs: Option<i32>) -> AttemptEnd {
+    let delivered = stage == UsageStage::Captured && delivered_outputs.is_some_and(|outputs| outputs > 0);
+    match (failed, ours) {
+        (true, true) => AttemptEnd::PlatformFailure,
+        (false, _) if delivered => AttemptEnd::Success,
+        _ => AttemptEnd::OtherFailure,
     }
 }

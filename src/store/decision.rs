@@ -33,6 +33,8 @@ pub struct DecisionRow {
     pub decided_at: DateTime<Utc>,
     /// The trace that it was made in.
     pub trace_id: Option<String>,
+    /// The number of the catalogue of facts that it was made with.
+    pub catalogue: i32,
     /// Who decided, when a person did.
     pub decided_by: Option<Actor>,
     /// The note that says why, when a person decided.
@@ -55,6 +57,7 @@ struct Stored {
     body: String,
     decided_at: DateTime<Utc>,
     trace_id: Option<String>,
+    catalogue: i32,
     decided_by: Option<String>,
     reason_note: Option<i32>,
     reason: Option<String>,
@@ -78,6 +81,7 @@ impl Stored {
             body: self.body,
             decided_at: self.decided_at,
             trace_id: self.trace_id,
+            catalogue: self.catalogue,
             decided_by,
             reason_note: self.reason_note,
             reason: self.reason,
@@ -100,8 +104,8 @@ impl Tx {
         sqlx::query!(
             "INSERT INTO decision (account_id, refund_request_id, ordinal, decision_id, outcome, row,
                 policy_version, document_sha256, facts_sha256, decision_sha256, facts, body, decided_at, trace_id,
-                decided_by, reason_note)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                catalogue, decided_by, reason_note)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             account_id.as_str(),
             refund_request_id.0,
             decision.ordinal,
@@ -116,6 +120,7 @@ impl Tx {
             decision.body,
             decision.decided_at,
             decision.trace_id,
+            decision.catalogue,
             decision.decided_by.as_ref().map(Actor::as_str),
             decision.reason_note,
         )
@@ -137,7 +142,7 @@ impl Tx {
             Stored,
             r#"SELECT d.refund_request_id, d.decision_id, d.ordinal, d.outcome, d.row, d.policy_version,
                 d.document_sha256, d.facts_sha256, d.decision_sha256, d.facts, d.body, d.decided_at, d.trace_id,
-                d.decided_by, d.reason_note, n.text AS "reason?"
+                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?"
              FROM decision d
              LEFT JOIN request_note n ON n.account_id = d.account_id
                 AND n.refund_request_id = d.refund_request_id AND n.ordinal = d.reason_note
@@ -148,6 +153,29 @@ impl Tx {
         .fetch_all(self.connection())
         .await?;
         rows.into_iter().map(|row| row.decision().map(|(_, decision)| decision)).collect()
+    }
+
+    /// A decision of the account, unless a person made it: what the policy decided can be decided again.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_policy_decision(
+        &mut self,
+        account_id: &AccountId,
+        decision_id: DecisionId,
+    ) -> Result<Option<DecisionRow>, Error> {
+        let row = sqlx::query_as!(
+            Stored,
+            r#"SELECT refund_request_id, decision_id, ordinal, outcome, row, policy_version, document_sha256,
+                facts_sha256, decision_sha256, facts, body, decided_at, trace_id, catalogue, decided_by, reason_note,
+                NULL::text AS reason
+             FROM decision WHERE account_id = $1 AND decision_id = $2 AND decided_by IS NULL"#,
+            account_id.as_str(),
+            decision_id.0,
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        row.map(|row| row.decision().map(|(_, decision)| decision)).transpose()
     }
 
     /// The last decision on each of these requests.
@@ -166,7 +194,7 @@ impl Tx {
             r#"SELECT DISTINCT ON (d.account_id, d.refund_request_id)
                 d.refund_request_id, d.decision_id, d.ordinal, d.outcome, d.row, d.policy_version,
                 d.document_sha256, d.facts_sha256, d.decision_sha256, d.facts, d.body, d.decided_at, d.trace_id,
-                d.decided_by, d.reason_note, n.text AS "reason?"
+                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?"
              FROM unnest($1::text[], $2::uuid[]) AS wanted (account_id, refund_request_id)
              JOIN decision d USING (account_id, refund_request_id)
              LEFT JOIN request_note n ON n.account_id = d.account_id

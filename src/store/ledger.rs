@@ -70,6 +70,8 @@ macro_rules! write {
             &$lots.refunded,
             &$lots.owed,
             &$lots.disputed,
+            &$lots.repaid_by as &[Option<Uuid>],
+            &$lots.repaid as &[Option<i64>],
             &$usages.are_new,
             &$usages.account_ids,
             &$usages.job_ids,

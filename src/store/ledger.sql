@@ -16,26 +16,28 @@ WITH locked AS MATERIALIZED (
 ), lot_rows AS MATERIALIZED (
     SELECT * FROM unnest($7::boolean[], $8::text[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
         $13::integer[], $14::timestamptz[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[],
-        $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::boolean[])
+        $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::boolean[],
+        $26::uuid[], $27::bigint[])
         AS lot_row (is_new, account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at,
-            granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+            granted, available, held, frozen, consumed, expired, revoked, refunded, owed, disputed,
+            repaid_by, repaid)
     WHERE (SELECT holds FROM unchanged)
 ), new_lots AS (
     INSERT INTO lot (account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted,
-        available, held, frozen, consumed, expired, revoked, refunded, owed, disputed)
+        available, held, frozen, consumed, expired, revoked, refunded, owed, disputed, repaid_by, repaid)
     SELECT account_id, lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted, available,
-        held, frozen, consumed, expired, revoked, refunded, owed, disputed
+        held, frozen, consumed, expired, revoked, refunded, owed, disputed, repaid_by, repaid
     FROM lot_rows WHERE is_new
 ), lots AS (
     UPDATE lot SET expires_at = now.expires_at, available = now.available, held = now.held, frozen = now.frozen,
         consumed = now.consumed, expired = now.expired, revoked = now.revoked, refunded = now.refunded,
-        owed = now.owed, disputed = now.disputed
+        owed = now.owed, disputed = now.disputed, repaid_by = now.repaid_by, repaid = now.repaid
     FROM lot_rows AS now
     WHERE NOT now.is_new AND lot.account_id = now.account_id AND lot.lot_id = now.lot_id
 ), usage_rows AS MATERIALIZED (
-    SELECT * FROM unnest($26::boolean[], $27::text[], $28::text[], $29::integer[], $30::text[], $31::bigint[],
-        $32::integer[], $33::integer[], $34::timestamptz[], $35::timestamptz[], $36::timestamptz[], $37::text[],
-        $38::text[], $39::text[], $40::timestamptz[], $41::timestamptz[], $42::text[])
+    SELECT * FROM unnest($28::boolean[], $29::text[], $30::text[], $31::integer[], $32::text[], $33::bigint[],
+        $34::integer[], $35::integer[], $36::timestamptz[], $37::timestamptz[], $38::timestamptz[], $39::text[],
+        $40::text[], $41::text[], $42::timestamptz[], $43::timestamptz[], $44::text[])
         AS usage_row (is_new, account_id, job_id, attempt, stage, cost, outputs, delivered_outputs, held_at,
             hold_expires_at, ended_at, trace_id, cause, fault, failed_at, reported_at, failure_trace_id)
     WHERE (SELECT holds FROM unchanged)
@@ -53,8 +55,8 @@ WITH locked AS MATERIALIZED (
     WHERE NOT now.is_new AND usage.account_id = now.account_id AND usage.job_id = now.job_id
         AND usage.attempt = now.attempt
 ), allocation_rows AS MATERIALIZED (
-    SELECT * FROM unnest($43::boolean[], $44::text[], $45::text[], $46::integer[], $47::integer[], $48::uuid[],
-        $49::bigint[], $50::bigint[], $51::bigint[], $52::bigint[])
+    SELECT * FROM unnest($45::boolean[], $46::text[], $47::text[], $48::integer[], $49::integer[], $50::uuid[],
+        $51::bigint[], $52::bigint[], $53::bigint[], $54::bigint[])
         AS allocation_row (is_new, account_id, job_id, attempt, position, lot_id, taken, captured, released,
             restored)
     WHERE (SELECT holds FROM unchanged)
@@ -70,14 +72,14 @@ WITH locked AS MATERIALIZED (
 ), entries AS (
     INSERT INTO entry (account_id, seq, lot_id, from_bucket, to_bucket, credits, cause_kind, cause_id, actor,
         trace_id, at, prev_hash, hash)
-    SELECT * FROM unnest($53::text[], $54::bigint[], $55::uuid[], $56::text[], $57::text[], $58::bigint[],
-        $59::text[], $60::text[], $61::text[], $62::text[], $63::timestamptz[], $64::bytea[], $65::bytea[])
+    SELECT * FROM unnest($55::text[], $56::bigint[], $57::uuid[], $58::text[], $59::text[], $60::bigint[],
+        $61::text[], $62::text[], $63::text[], $64::text[], $65::timestamptz[], $66::bytea[], $67::bytea[])
     WHERE (SELECT holds FROM unchanged)
 ), answers AS (
     INSERT INTO idempotency_key
         (account_id, caller, method, request_id, fingerprint, refused, answer, created_at)
-    SELECT * FROM unnest($66::text[], $67::text[], $68::text[], $69::uuid[], $70::text[], $71::boolean[],
-        $72::text[], $73::timestamptz[])
+    SELECT * FROM unnest($68::text[], $69::text[], $70::text[], $71::uuid[], $72::text[], $73::boolean[],
+        $74::text[], $75::timestamptz[])
     WHERE (SELECT holds FROM unchanged)
 )
 SELECT holds AS "holds!" FROM unchanged

@@ -3,8 +3,8 @@
 use super::connected::Connected;
 use super::read::Place;
 use super::{Error, Tx};
-use crate::domain::ids::{AccountId, LotId, PurchaseId};
-use crate::domain::lot::{Lot, Source};
+use crate::domain::ids::{AccountId, LotId, PurchaseId, RefundId};
+use crate::domain::lot::{Lot, Repaid, Source};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) refunded: i64,
     pub(super) owed: i64,
     pub(super) disputed: bool,
+    pub(super) repaid_by: Option<Uuid>,
+    pub(super) repaid: Option<i64>,
 }
 
 impl Row {
@@ -51,6 +53,13 @@ impl Row {
             refunded: place.credits("refunded", self.refunded)?,
             owed: place.credits("owed", self.owed)?,
             disputed: self.disputed,
+            repaid: match self.repaid_by {
+                Some(refund_id) => {
+                    let credits = place.credits("repaid", self.repaid.unwrap_or_default())?;
+                    Some(Repaid { refund_id: RefundId(refund_id), credits })
+                }
+                None => None,
+            },
         };
         Ok((account_id, lot))
     }
@@ -62,7 +71,8 @@ macro_rules! list_lots {
         sqlx::query_as!(
             Row,
             "SELECT lot.account_id, lot.lot_id, source, purchase_id, order_id, priority, granted_at, expires_at, granted,
-                available, held, frozen, consumed, expired, revoked, refunded, owed, disputed
+                available, held, frozen, consumed, expired, revoked, refunded, owed, disputed,
+                repaid_by, repaid
              FROM lot " + $condition,
             $($argument),+
         )

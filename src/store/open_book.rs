@@ -42,7 +42,7 @@ pub async fn list_open_books(
             lot_id AS \"lot_id?\", source AS \"source?\", purchase_id, order_id, priority AS \"priority?\",
             granted_at AS \"granted_at?\", expires_at, granted AS \"granted?\", available AS \"available?\",
             held AS \"held?\", frozen AS \"frozen?\", consumed AS \"consumed?\", expired AS \"expired?\",
-            revoked AS \"revoked?\", refunded AS \"refunded?\", owed AS \"owed?\", disputed AS \"disputed?\"
+            revoked AS \"revoked?\", refunded AS \"refunded?\", owed AS \"owed?\", disputed AS \"disputed?\", repaid_by, repaid
          FROM account a
          LEFT JOIN lot l ON l.account_id = a.account_id AND l.is_open
          WHERE a.account_id = ANY($1)",
@@ -89,6 +89,8 @@ struct Row {
     refunded: Option<i64>,
     owed: Option<i64>,
     disputed: Option<bool>,
+    repaid_by: Option<Uuid>,
+    repaid: Option<i64>,
 }
 
 impl Row {
@@ -123,6 +125,8 @@ impl Row {
             refunded: self.refunded.unwrap_or_default(),
             owed: self.owed.unwrap_or_default(),
             disputed: self.disputed.unwrap_or_default(),
+            repaid_by: self.repaid_by,
+            repaid: self.repaid,
         };
         Ok(Some(row.lot()?.1))
     }

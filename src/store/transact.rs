@@ -5,6 +5,7 @@ use super::{Error, Store};
 use crate::clock::chance_below;
 use sqlx::{PgConnection, Postgres};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument;
 
@@ -46,6 +47,16 @@ pub trait Work: Send + Sync + 'static {
 
     /// Does it.
     fn run(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// Work that its owner keeps, to run it once more when its error says so.
+impl<W: Work> Work for Arc<W> {
+    type Output = W::Output;
+    type Error = W::Error;
+
+    async fn run(&self, tx: &mut Tx) -> Result<W::Output, W::Error> {
+        self.as_ref().run(tx).await
+    }
 }
 
 impl Store {

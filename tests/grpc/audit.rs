@@ -1,5 +1,6 @@
 //! The audit: silent about a real day, and exact about a single lie told behind the service's back.
 
+mod columns;
 mod lies;
 
 use crate::service::{Service, capture, hold, instant, refund_result, release, when};
@@ -36,13 +37,17 @@ impl Listener for Heard {
 
 /// What an audit finds at an instant, the server's own settings aside.
 pub(crate) async fn found_at(service: &Service, since: Option<&str>, now: &str) -> Vec<Violation> {
-    let store = Store::connect_to_audit(&service.url).await.unwrap();
+    found_in(&service.url, since, now).await
+}
+
+pub(crate) async fn found_in(url: &str, since: Option<&str>, now: &str) -> Vec<Violation> {
+    let store = Store::connect_to_audit(url).await.unwrap();
     let scope = Scope { since: since.map(instant), now: instant(now) };
     let mut heard = Heard::default();
     let tally = audit::run(&store, scope, &mut heard).await.unwrap();
     store.close().await;
     assert_eq!(tally.violations, u64::try_from(heard.violations.len()).unwrap());
-    assert_eq!(heard.parts.len(), 12, "{:?}", heard.parts);
+    assert_eq!(heard.parts.len(), 13, "{:?}", heard.parts);
     heard.violations.retain(|violation| !NOT_DURABLE.contains(&violation.key.as_str()));
     heard.violations
 }
@@ -107,12 +112,24 @@ async fn found_after(service: &Service, table: &str, lie: &str) -> Vec<Violation
     let mut superuser = service.database().await;
     let run = |statement: String| AssertSqlSafe(statement);
     superuser.execute("SET session_replication_role = replica").await.unwrap();
-    superuser.execute(run(format!("CREATE TEMP TABLE truth AS SELECT * FROM {table}"))).await.unwrap();
+    // What the database computes itself cannot be put back, and need not be.
+    let columns = one(
+        service,
+        &format!(
+            "SELECT string_agg(attname, ', ') FROM pg_attribute
+             WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+        ),
+    )
+    .await;
+    superuser
+        .execute(run(format!("CREATE TEMP TABLE truth AS SELECT {columns} FROM {table}")))
+        .await
+        .unwrap();
     let lied = superuser.execute(run(lie.to_owned())).await.unwrap();
     assert_eq!(lied.rows_affected(), 1, "{lie}");
     let violations = found(service).await;
     superuser.execute(run(format!("DELETE FROM {table}"))).await.unwrap();
-    superuser.execute(run(format!("INSERT INTO {table} SELECT * FROM truth"))).await.unwrap();
+    superuser.execute(run(format!("INSERT INTO {table} ({columns}) SELECT * FROM truth"))).await.unwrap();
     violations
 }
 
@@ -181,6 +198,80 @@ async fn a_disabled_trigger_and_a_dropped_constraint_are_named() {
         found,
         [("constraint", "entry_append_only".to_owned()), ("constraint", "lot_buckets_sum".to_owned())]
     );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn settings_that_can_lose_what_was_acknowledged_are_named() {
+    let service = Service::start().await;
+    let mut superuser = service.database().await;
+    let name = service.url.rsplit('/').next().unwrap();
+    for setting in ["synchronous_commit = off", "zero_damaged_pages = on"] {
+        superuser.execute(AssertSqlSafe(format!("ALTER DATABASE {name} SET {setting}"))).await.unwrap();
+    }
+    let store = Store::connect_to_audit(&service.url).await.unwrap();
+    let mut heard = Heard::default();
+    audit::run(&store, Scope { since: None, now: instant(EVENING) }, &mut heard).await.unwrap();
+    store.close().await;
+    let named: BTreeSet<(&str, &str)> =
+        heard.violations.iter().map(|found| (found.check.name(), found.key.as_str())).collect();
+    let unsafe_here = [NOT_DURABLE.as_slice(), &["synchronous_commit", "zero_damaged_pages"]].concat();
+    assert_eq!(named, unsafe_here.into_iter().map(|setting| ("server_setting", setting)).collect());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_audit_sees_one_moment_while_workers_write() {
+    let service = std::sync::Arc::new(day().await);
+    let workers: tokio::task::JoinSet<()> = (0..4)
+        .map(|worker| {
+            let service = service.clone();
+            async move {
+                let account_id = format!("worker-{}", worker % 2);
+                for turn in 0..15 {
+                    service.bought(&account_id, &format!("w{worker}-{turn}"), EVENING).await;
+                    service.used(&account_id, &format!("job-{worker}-{turn}"), 40, EVENING).await;
+                    service.failed(&account_id, &format!("job-{worker}-{turn}"), "gpu_error", EVENING).await;
+                }
+            }
+        })
+        .collect();
+    let (audits, ()) = tokio::join!(
+        async {
+            let mut audits = Vec::new();
+            for _ in 0..4 {
+                audits.push(found(&service).await);
+            }
+            audits
+        },
+        async { drop(workers.join_all().await) },
+    );
+    assert_eq!(audits, [const { Vec::<Violation>::new() }; 4]);
+    std::sync::Arc::into_inner(service).unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn words_that_their_owner_erases_are_no_lie_and_rows_of_before_can_be_witnessed() {
+    let service = columns::full_day().await;
+    let mut owner = service.database().await;
+    owner.execute("SET ROLE makegood_owner").await.unwrap();
+    for erasure in [
+        "UPDATE operator_note SET reason = NULL",
+        "UPDATE request_text SET account_email = NULL",
+        "DELETE FROM request_text",
+        "DELETE FROM failure_text",
+    ] {
+        assert!(owner.execute(erasure).await.unwrap().rows_affected() > 0, "{erasure}");
+    }
+    let unwitnessed = || async {
+        let found = found(&service).await;
+        found.into_iter().filter(|found| found.check == audit::Check::Witness).count()
+    };
+    assert_eq!(unwitnessed().await, 0);
+    owner.execute("DELETE FROM witness").await.unwrap();
+    assert!(unwitnessed().await > 30);
+    owner.execute("INSERT INTO witness SELECT * FROM witnessed_rows()").await.unwrap();
+    assert_eq!(unwitnessed().await, 0);
     service.stop().await;
 }
 

@@ -82,6 +82,8 @@ async fn rows_that_lie_are_refused() {
         ("UPDATE lot SET available = available + 1", "lot_buckets_sum"),
         ("UPDATE lot SET available = -1, consumed = granted + 1", "lot_buckets_not_negative"),
         ("UPDATE lot SET source = 'thin air'", "lot_source"),
+        ("UPDATE lot SET repaid = 0", "lot_repaid"),
+        ("UPDATE lot SET repaid_by = lot_id, repaid = refunded + 1", "lot_repaid"),
         ("UPDATE purchase SET refunded_minor = price_minor, pending_minor = 1", "purchase_not_over_refunded"),
         ("UPDATE purchase SET refunded_credits = credits + 1", "purchase_not_over_refunded"),
         ("UPDATE purchase SET delivered_credits = credits + 1", "purchase_not_over_delivered"),

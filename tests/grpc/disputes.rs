@@ -109,6 +109,76 @@ async fn a_dispute_over_part_of_the_price_freezes_all_and_revokes_its_share() {
     service.audited().await;
 }
 
+/// Frozen, revoked, let go and short credits of a dispute, as the answer to an event over part of the price tells them.
+async fn figures(service: &Service, dispute_id: &str, minor: i64, event: Event, at: &str) -> [i64; 4] {
+    let request =
+        v1::RecordChargebackRequest { amount: usd(minor), ..chargeback("pay-1", dispute_id, event, at) };
+    let answer = service.refunds().record_chargeback(when(at, request)).await.unwrap().into_inner();
+    let v1::Chargeback { frozen_credits, revoked_credits, unfrozen_credits, shortfall_credits, .. } =
+        answer.chargeback.unwrap();
+    [frozen_credits, revoked_credits, unfrozen_credits, shortfall_credits]
+}
+
+#[tokio::test]
+async fn two_halves_of_the_price_take_every_credit_and_one_that_is_won_leaves_the_other_its_share() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    assert_eq!(figures(&service, "dp-1", 499, Event::Opened, DAY_1).await, [100, 0, 0, 0]);
+    assert_eq!(
+        figures(&service, "dp-2", 500, Event::Opened, DAY_1).await,
+        [100, 0, 0, 0],
+        "both keep all of it"
+    );
+    assert_eq!(
+        figures(&service, "dp-1", 499, Event::Lost, DAY_2).await,
+        [0, 49, 0, 0],
+        "the other keeps the rest"
+    );
+    assert_eq!(figures(&service, "dp-2", 500, Event::Lost, DAY_2).await, [0, 51, 0, 0]);
+    assert_eq!(service.line("pay-1", "purchase").await, [0, 0, 0, 0, 0, 100, 0]);
+    assert_eq!(figures(&service, "dp-1", 499, Event::Won, DAY_3).await, [0, 0, 50, 0]);
+    assert_eq!(service.line("pay-1", "purchase").await, [50, 0, 0, 0, 0, 50, 0]);
+    assert_eq!(figures(&service, "dp-2", 500, Event::Won, DAY_9).await, [0, 0, 51, 0]);
+    assert_eq!(service.line("pay-1", "purchase").await, [100, 0, 0, 0, 0, 0, 0]);
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_won_gives_nothing_back_while_another_lost_one_returned_the_whole_price() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    for dispute_id in ["dp-1", "dp-2"] {
+        service.dispute("pay-1", dispute_id, Event::Lost, DAY_1).await;
+    }
+    let won = service.dispute("pay-1", "dp-1", Event::Won, DAY_2).await;
+    assert!(won.movements.is_empty(), "{:?}", won.movements);
+    assert_eq!(service.line("pay-1", "purchase").await, [0, 0, 0, 0, 0, 100, 0]);
+    service.dispute("pay-1", "dp-2", Event::Won, DAY_3).await;
+    assert_eq!(service.line("pay-1", "purchase").await, [100, 0, 0, 0, 0, 0, 0]);
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn a_loss_that_is_heard_late_takes_what_it_told_and_not_what_was_told_since() {
+    let mut ends = Vec::new();
+    let (opened, updated, lost) =
+        ((999, Event::Opened, DAY_1), (100, Event::Updated, DAY_3), (499, Event::Lost, DAY_2));
+    for order in [[opened, lost, updated], [opened, updated, lost], [updated, lost, opened]] {
+        let service = Service::start().await;
+        service.bought("ada", "pay-1", NOON).await;
+        for (minor, event, happened) in order {
+            let request = v1::RecordChargebackRequest {
+                amount: usd(minor),
+                ..chargeback("pay-1", "dp-1", event, happened)
+            };
+            service.refunds().record_chargeback(when(DAY_9, request)).await.unwrap();
+        }
+        ends.push(service.line("pay-1", "purchase").await);
+        service.audited().await;
+    }
+    assert_eq!(ends, [[51, 0, 0, 0, 0, 49, 0]; 3]);
+}
+
 #[tokio::test]
 async fn a_second_open_dispute_keeps_credits_frozen_when_the_first_is_won() {
     let service = Service::start().await;

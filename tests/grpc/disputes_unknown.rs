@@ -1,6 +1,6 @@
 //! Disputes that are heard of before their purchase: they wait, and take effect when it arrives.
 
-use crate::service::{Service, chargeback, delivery, hold, purchase, reason, when};
+use crate::service::{Service, chargeback, delivery, hold, is_replayed, purchase, reason, when};
 use makegood::proto::makegood::v1;
 use v1::{ChargebackEventKind as Event, ChargebackStage as Stage, PurchaseDispute};
 
@@ -38,6 +38,24 @@ async fn an_open_dispute_waits_for_its_purchase_and_freezes_what_is_delivered() 
     assert_eq!(won.chargeback.unwrap().purchase_id, recorded.purchase_id);
     assert!(won.account.unwrap().may_spend);
     assert_eq!(service.balance("ada", DAY_2).await, (100, 0, 0));
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn an_event_told_before_its_purchase_is_answered_as_before_when_its_id_is_sent_again() {
+    let service = Service::start().await;
+    let early = chargeback("pay-1", "dp-1", Event::Opened, NOON);
+    let send = |request: v1::RecordChargebackRequest| async {
+        service.refunds().record_chargeback(when(DAY_1, request)).await
+    };
+    let first = send(early.clone()).await.unwrap().into_inner();
+    service.bought("ada", "pay-1", DAY_1).await;
+    let again = send(early.clone()).await.unwrap();
+    assert!(is_replayed(&again));
+    assert_eq!(again.into_inner(), first);
+    let other = v1::RecordChargebackRequest { event: Event::Lost.into(), ..early };
+    assert_eq!(reason(send(other).await).1, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(service.balance("ada", DAY_1).await, (0, 0, 100));
     service.audited().await;
 }
 

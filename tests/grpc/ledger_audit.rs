@@ -84,6 +84,7 @@ impl Service {
             assert_eq!(rows, 0, "{promise}");
         }
         drop(database);
+        self.replayed().await;
         // The auditor that ships must agree: two that were written apart do not err alike.
         assert_eq!(crate::audit::found_at(&self, None, LONG_AGO).await, []);
         self.stop().await;

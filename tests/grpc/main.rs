@@ -5,6 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
 mod audit;
+mod backtests;
 mod bad_input;
 mod by_hand;
 mod cluster;
@@ -15,6 +16,8 @@ mod desk;
 mod disputes;
 mod disputes_and_refunds;
 mod disputes_unknown;
+mod examples;
+mod facts;
 mod history;
 mod idempotency;
 mod idempotency_races;
@@ -24,7 +27,11 @@ mod ledger_audit;
 mod ledger_races;
 mod money_races;
 mod pages;
+mod policy_checks;
+mod policy_horizon;
+mod policy_versions;
 mod random;
+mod replays;
 mod restorations;
 mod roles;
 mod service;
@@ -34,4 +41,5 @@ mod surface;
 mod sweep;
 mod sweep_race;
 mod tracing;
+mod upgrade;
 mod witness;

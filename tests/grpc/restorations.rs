@@ -14,7 +14,7 @@ const EVENING: &str = "2025-03-05T20:00:00Z";
 
 type Progress = v1::RestoreIncidentResponse;
 
-fn restoration(incident_id: &str) -> v1::RestoreIncidentRequest {
+pub(crate) fn restoration(incident_id: &str) -> v1::RestoreIncidentRequest {
     v1::RestoreIncidentRequest {
         request_id: request_id(),
         incident_id: incident_id.to_owned(),

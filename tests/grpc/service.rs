@@ -3,7 +3,7 @@
 use crate::cluster::{Watch, database};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::{Desk, Policies};
+use makegood::command::Policies;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
@@ -85,12 +85,13 @@ impl Service {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// How many rows there are in all tables but the accounts' idempotency keys.
+    /// How many rows there are in all tables but the idempotency keys, the rows' witnesses and the policies' horizon.
     pub(crate) async fn rows(&self) -> i64 {
         let mut database = self.database().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT table_name::text FROM information_schema.tables
-             WHERE table_schema = 'public' AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key')",
+             WHERE table_schema = 'public'
+                AND table_name NOT IN ('_sqlx_migrations', 'idempotency_key', 'witness', 'policy_horizon')",
         )
         .fetch_all(&mut database)
         .await
@@ -363,13 +364,6 @@ pub(crate) fn refund_result(
 }
 
 impl Service {
-    /// Another replica's desk over the same database, with connections of its own.
-    pub(crate) async fn desk(&self) -> Desk {
-        let limits = Limits { max_connections: 4, ..Limits::default() };
-        let store = Store::connect(&self.url, limits).await.unwrap();
-        Desk::new(store, Policies::parse(SHIPPED).unwrap())
-    }
-
     /// Sweeps by itself from now on, as a served process does.
     pub(crate) fn sweeping_every(self, interval: Duration) -> Self {
         Self { running: self.running.sweeping_every(interval), ..self }

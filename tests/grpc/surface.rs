@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 22] = [
+const WORKING: [&str; 26] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -47,6 +47,10 @@ const WORKING: [&str; 22] = [
     "IncidentService/DeclareIncident",
     "IncidentService/ResolveIncident",
     "IncidentService/RestoreIncident",
+    "PolicyService/PublishPolicy",
+    "PolicyService/BacktestPolicy",
+    "PolicyService/ReplayDecision",
+    "PolicyService/CheckPolicy",
     "RefundService/EvaluateRequest",
     "RefundService/GetRefundRequest",
     "RefundService/ProvideInformation",
@@ -57,7 +61,12 @@ const WORKING: [&str; 22] = [
 ];
 
 /// Those that need no arguments.
-const UNCONDITIONAL: [&str; 2] = ["IncidentService/ListIncidents", "RefundService/ListRefundRequests"];
+const UNCONDITIONAL: [&str; 4] = [
+    "IncidentService/ListIncidents",
+    "PolicyService/GetPolicy",
+    "PolicyService/ListPolicies",
+    "RefundService/ListRefundRequests",
+];
 
 /// `Service/Method` of everything that `METHODS` names.
 fn promised() -> BTreeSet<String> {

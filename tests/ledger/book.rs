@@ -128,7 +128,7 @@ fn a_lot_with_a_grace_burns_by_its_new_expiry_from_the_next_operation_on_the_sam
     }
     let mut first = book.hold(order("job-1", 10)).unwrap();
     assert_eq!(first.allocations[0].lot_id.0.as_u128(), 1);
-    book.turn_to(day(2));
+    book.turn_to(day(2), TimeDelta::days(30));
     // The first lot ran out; what comes back to it lives until day 32, longer than the second.
     book.release(&mut first).unwrap();
     let next = book.hold(order("job-2", 12)).unwrap();

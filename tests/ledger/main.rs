@@ -13,4 +13,5 @@ mod book;
 mod chained;
 mod model;
 mod overlap;
+mod repaid;
 mod world;

@@ -29,15 +29,15 @@ pub(crate) struct Part {
     pub(crate) charged: i64,
 }
 
-/// What a lost dispute cost one lot: taken at once, and still to take.
-type Cost = (u128, i64, i64);
+/// What lost disputes cost one lot, all together.
+type Costs = BTreeMap<u128, i64>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) today: i64,
     pub(crate) pots: BTreeMap<u128, Pot>,
     pub(crate) attempts: Vec<(i64, Vec<Part>)>,
-    pub(crate) costs: BTreeMap<usize, Vec<Cost>>,
+    pub(crate) costs: Costs,
     pub(crate) refunds: Vec<Vec<(u128, i64)>>,
 }
 
@@ -171,27 +171,35 @@ impl Model {
         }
     }
 
-    pub(crate) fn lose(&mut self, dispute: usize, purchase: u8, returned: i64) {
-        let mut costs = Vec::new();
+    /// `returned` is what the bank has returned of the price so far, by all lost disputes.
+    pub(crate) fn lose(&mut self, purchase: u8, returned: i64) {
+        let mut costs = std::mem::take(&mut self.costs);
         for pot in self.sold_with(purchase) {
+            let cost = costs.entry(pot.id).or_default();
+            let share = pot.granted * returned.min(PRICE) / PRICE;
             let gone = pot.has("expired") + pot.has("revoked");
-            let due = (pot.granted * returned / PRICE).min((pot.granted - gone - pot.debt).max(0));
+            let due = (share - *cost).max(0).min((pot.granted - gone - pot.debt).max(0));
             let now = due.min(pot.has("frozen"));
             pot.carry("frozen", "revoked", now);
             pot.debt += due - now;
-            costs.push((pot.id, now, due - now));
+            *cost += due;
         }
-        self.costs.insert(dispute, costs);
+        self.costs = costs;
     }
 
-    pub(crate) fn reinstate(&mut self, dispute: usize) {
+    /// `returned` is what the bank has still returned of the price.
+    pub(crate) fn reinstate(&mut self, purchase: u8, returned: i64) {
         let today = self.today;
-        for (id, now, later) in self.costs.remove(&dispute).unwrap() {
-            let pot = self.pots.get_mut(&id).unwrap();
-            let forgiven = pot.debt.min(now + later);
+        let mut costs = std::mem::take(&mut self.costs);
+        for pot in self.sold_with(purchase) {
+            let cost = costs.entry(pot.id).or_default();
+            let too_much = (*cost - pot.granted * returned.min(PRICE) / PRICE).max(0);
+            *cost -= too_much;
+            let forgiven = pot.debt.min(too_much);
             pot.debt -= forgiven;
-            pot.take_back("revoked", now + later - forgiven, today);
+            pot.take_back("revoked", too_much - forgiven, today);
         }
+        self.costs = costs;
     }
 
     pub(crate) fn refund(&mut self, purchase: u8) {

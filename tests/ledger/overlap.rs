@@ -127,6 +127,46 @@ fn two_disputes_over_halves_take_their_halves_and_give_back_each_its_own() {
 }
 
 #[test]
+fn two_parts_of_the_price_that_make_the_whole_take_every_credit() {
+    let story = |first, second, after: [[i64; 7]; 3]| {
+        play(
+            bought(),
+            &[
+                (open(), [0, 0, 100, 0, 0, 0, 0]),
+                (open(), [0, 0, 100, 0, 0, 0, 0]),
+                (lose(0, first), after[0]),
+                (lose(1, second), [0, 0, 0, 0, 100, 0, 0]),
+                (win(0), after[1]),
+                (lose(0, first), [0, 0, 0, 0, 100, 0, 0]),
+                (win(1), after[2]),
+                (win(0), [100, 0, 0, 0, 0, 0, 0]),
+            ],
+        );
+    };
+    // 33.3 and 66.7 credits, and the other way round.
+    story(333, 667, [[0, 0, 67, 0, 33, 0, 0], [34, 0, 0, 0, 66, 0, 0], [67, 0, 0, 0, 33, 0, 0]]);
+    story(667, 333, [[0, 0, 34, 0, 66, 0, 0], [67, 0, 0, 0, 33, 0, 0], [34, 0, 0, 0, 66, 0, 0]]);
+}
+
+#[test]
+fn one_of_two_lost_disputes_over_the_whole_price_that_is_won_gives_nothing_back() {
+    let mut world = bought();
+    used(&mut world, 40);
+    play(
+        world,
+        &[
+            (open(), [0, 0, 60, 40, 0, 0, 0]),
+            (open(), [0, 0, 60, 40, 0, 0, 0]),
+            (lose(0, 1_000), [0, 0, 0, 40, 60, 0, 40]),
+            (lose(1, 1_000), [0, 0, 0, 40, 60, 0, 40]),
+            (win(0), [0, 0, 0, 40, 60, 0, 40]),
+            (fail(0), [0, 0, 0, 0, 100, 0, 0]),
+            (win(1), [100, 0, 0, 0, 0, 0, 0]),
+        ],
+    );
+}
+
+#[test]
 fn two_disputes_over_the_whole_price_never_take_more_than_there_is() {
     let mut world = bought();
     used(&mut world, 40);

@@ -2,13 +2,12 @@
 
 use crate::model::{GRACE, Model, PRICE, Pot};
 use chrono::{DateTime, TimeDelta, Utc};
-use makegood::domain::book::{Book, BookError, HoldOrder, Loss, RestoreOutcome};
+use makegood::domain::book::{Book, BookError, HoldOrder, Loss, RestoreOutcome, Returned};
 use makegood::domain::credits::Credits;
 use makegood::domain::entry::{EntryCause, Movement};
 use makegood::domain::fault::Fault;
 use makegood::domain::ids::{Attempt, Cause, JobId, LotId, PurchaseId};
 use makegood::domain::lot::{Bucket, Lot, NewLot, Source};
-use makegood::domain::money::{Currency, Money};
 use makegood::domain::usage::{Failure, Usage, UsageStage};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -40,6 +39,7 @@ enum Stage {
 struct Dispute {
     purchase: u8,
     stage: Stage,
+    returned: i64,
     losses: Vec<Loss>,
 }
 
@@ -63,10 +63,6 @@ pub(crate) fn day(day: i64) -> DateTime<Utc> {
 
 fn purchase_id(purchase: u8) -> PurchaseId {
     PurchaseId(Uuid::from_u128(u128::from(purchase) + 1))
-}
-
-fn usd(minor_units: i64) -> Money {
-    Money::new(Currency::parse("USD").unwrap(), minor_units).unwrap()
 }
 
 fn pick<T>(all: &[T], choice: u8) -> Option<usize> {
@@ -280,7 +276,7 @@ impl World {
         book.freeze(purchase_id(purchase), &EntryCause::Person(None)).unwrap();
         self.keep(book);
         self.model.freeze(purchase);
-        self.disputes.push(Dispute { purchase, stage: Stage::Open, losses: Vec::new() });
+        self.disputes.push(Dispute { purchase, stage: Stage::Open, returned: 0, losses: Vec::new() });
     }
 
     fn lose(&mut self, dispute: u8, returned: i64) {
@@ -295,15 +291,35 @@ impl World {
             book.freeze(id, &EntryCause::Person(None)).unwrap();
             self.model.freeze(purchase);
         }
-        let losses = book.revoke_lost(id, usd(returned), usd(PRICE), &EntryCause::Person(None)).unwrap();
-        self.model.lose(index, purchase, returned);
+        self.disputes[index].returned = returned;
+        self.disputes[index].stage = Stage::Lost;
+        let (others, so_far) = (self.lost_besides(index), self.returned(purchase));
+        let others: Vec<_> = others.iter().map(|other| self.disputes[*other].losses.clone()).collect();
+        let losses = book.revoke_lost(id, &others, so_far, &EntryCause::Person(None)).unwrap();
+        self.model.lose(purchase, so_far.minor_units);
         if !self.is_open(purchase, Some(index)) {
             book.unfreeze(id, &EntryCause::Person(None)).unwrap();
             self.model.unfreeze(purchase);
         }
         self.keep(book);
         self.disputes[index].losses = losses;
-        self.disputes[index].stage = Stage::Lost;
+    }
+
+    /// The other lost disputes over the same purchase, oldest first.
+    fn lost_besides(&self, index: usize) -> Vec<usize> {
+        let purchase = self.disputes[index].purchase;
+        let is_other = |other: &usize| {
+            let Dispute { purchase: of, stage, .. } = &self.disputes[*other];
+            (*of, *stage) == (purchase, Stage::Lost) && *other != index
+        };
+        (0..self.disputes.len()).filter(is_other).collect()
+    }
+
+    /// What the bank has returned of a purchase's price.
+    fn returned(&self, purchase: u8) -> Returned {
+        let lost = self.disputes.iter().filter(|of| (of.purchase, of.stage) == (purchase, Stage::Lost));
+        let returned: Vec<i64> = lost.map(|of| of.returned).collect();
+        Returned { minor_units: returned.iter().sum(), price_minor: PRICE, is_lost: !returned.is_empty() }
     }
 
     fn win(&mut self, index: usize) {
@@ -313,8 +329,15 @@ impl World {
             Stage::Won => return,
             Stage::Lost => {
                 let losses = std::mem::take(&mut self.disputes[index].losses);
-                book.reinstate(&losses, &EntryCause::Person(None)).unwrap();
-                self.model.reinstate(index);
+                self.disputes[index].stage = Stage::Won;
+                let (heirs, so_far) = (self.lost_besides(index), self.returned(purchase));
+                let mut others: Vec<_> =
+                    heirs.iter().map(|other| self.disputes[*other].losses.clone()).collect();
+                book.reinstate(&losses, &mut others, so_far, &EntryCause::Person(None)).unwrap();
+                for (heir, losses) in heirs.iter().zip(others) {
+                    self.disputes[*heir].losses = losses;
+                }
+                self.model.reinstate(purchase, so_far.minor_units);
             }
             Stage::Open if !self.is_open(purchase, Some(index)) => {
                 book.unfreeze(purchase_id(purchase), &EntryCause::Person(None)).unwrap();

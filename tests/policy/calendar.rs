@@ -13,6 +13,7 @@ fn calendar(zone: &str, holidays: &[&str]) -> Calendar {
         weekend: vec![Weekday::Sat, Weekday::Sun],
         holidays: holidays.iter().map(|day| day.parse().unwrap()).collect(),
         respond_within_business_days: 3,
+        respond_within_hours: 0,
     }
 }
 
@@ -26,6 +27,17 @@ fn three_business_days_later_at_the_same_local_time() {
     let utc = calendar("UTC", &[]);
     assert_eq!(due("2025-03-10T10:00:00Z", &utc), "Thu 2025-03-13 10:00:00 +0000");
     assert_eq!(due("2025-03-12T23:59:59.999999Z", &utc), "Mon 2025-03-17 23:59:59.999999 +0000");
+}
+
+#[test]
+fn a_term_in_hours_runs_through_nights_weekends_and_clock_changes() {
+    let berlin = Calendar {
+        respond_within_business_days: 0,
+        respond_within_hours: 48,
+        ..calendar("Europe/Berlin", &["2025-03-31"])
+    };
+    assert_eq!(due("2025-03-28T10:00:00Z", &berlin), "Sun 2025-03-30 12:00:00 +0200");
+    assert_eq!(due("2025-03-29T10:00:00.000001Z", &berlin), "Mon 2025-03-31 12:00:00.000001 +0200");
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub(super) fn case_file(claim: Claim) -> CaseFile {
         twins: Vec::new(),
         attempts: Vec::new(),
         failed_credits: Credits::ZERO,
-        attempt_ended_at: None,
+        attempt: None,
         incidents: Vec::new(),
     }
 }

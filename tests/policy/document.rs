@@ -13,13 +13,13 @@ use makegood::policy::{
 };
 
 /// The shipped document's head with these rows instead of its own.
-fn with_rows(rows: &str) -> String {
+pub(super) fn with_rows(rows: &str) -> String {
     let head = SHIPPED.split("[[rows]]").next().unwrap();
     format!("{head}\n{rows}")
 }
 
 /// One row in which every field can be replaced; the last of two equal fields is kept.
-fn row(changes: &[(&str, &str)]) -> String {
+pub(super) fn row(changes: &[(&str, &str)]) -> String {
     let mut fields = vec![
         ("row", r#""1""#),
         ("clauses", r#"["2.1"]"#),
@@ -35,14 +35,14 @@ fn row(changes: &[(&str, &str)]) -> String {
     format!("[[rows]]\n{}\n", lines.join("\n"))
 }
 
-fn refusal(text: &str) -> String {
+pub(super) fn refusal(text: &str) -> String {
     match Document::parse(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
     }
 }
 
-fn row_refusal(changes: &[(&str, &str)]) -> String {
+pub(super) fn row_refusal(changes: &[(&str, &str)]) -> String {
     refusal(&with_rows(&row(changes)))
 }
 
@@ -54,20 +54,20 @@ fn a_plain_row_is_accepted() {
 #[test]
 fn a_condition_that_does_not_fit_is_refused_by_row_field_and_name() {
     for (when, problem) in [
-        ("[{ unusd = 0 }]", "row `1`, `when`: there is no fact `unusd` (did you mean `unused`?)"),
-        ("[{ unused = true }]", "row `1`, `when`: `unused`: must be a whole number"),
+        ("[{ unusd = 0 }]", "row `1`, `when[0].unusd`: there is no fact `unusd` (did you mean `unused`?)"),
+        ("[{ unused = true }]", "row `1`, `when[0].unused`: must be a whole number"),
         ("[{ unused = { atleast = 1 } }]", "`atleast` is no condition for it (did you mean `at_least`?)"),
-        ("[{ unused = \"$claim_window\" }]", "`7d` is of another kind than the fact"),
-        ("[{ unused = -1 }]", "`-1` is of another kind than the fact"),
-        ("[{ purchase_age = 7 }]", "`purchase_age`: must be a length of time such as `7d`"),
+        ("[{ unused = \"$claim_window\" }]", "`7d` is of another kind"),
+        ("[{ unused = -1 }]", "`-1` is of another kind"),
+        ("[{ purchase_age = 7 }]", "`when[0].purchase_age`: must be a length of time such as `7d`"),
         ("[{ purchase_age = \"7 days\" }]", "must be a length of time"),
         (
             "[{ purchase_age = { at_most = \"$claim_windw\" } }]",
             "no parameter `claim_windw` (did you mean `claim_window`?)",
         ),
         ("[{ used_share = 50 }]", "must be a share such as `50%`"),
-        ("[{ dispute = \"opened\" }]", "`dispute`: unknown word `opened` (did you mean `open`?)"),
-        ("[{ renewal = \"yes\" }]", "`renewal`: must be true or false"),
+        ("[{ dispute = \"opened\" }]", "`when[0].dispute`: unknown word `opened` (did you mean `open`?)"),
+        ("[{ renewal = \"yes\" }]", "`when[0].renewal`: must be true or false"),
         ("[{ standing = \"suspended\" }]", "a set needs `has`"),
         ("[{ standing = { has = \"suspnded\" } }]", "did you mean `suspended`?"),
         ("[{ standing = { has = [] } }]", "must be a word or a list of words"),
@@ -89,7 +89,7 @@ fn a_row_whose_fields_contradict_each_other_is_refused() {
         ("row", r#""""#, "row ``, `row`: must be a number"),
         ("row", r#""none""#, "`row`: must be a number"),
         ("clauses", "[]", "row `1`, `clauses`: must not be empty"),
-        ("clauses", r#"["two"]"#, "`two` is no clause"),
+        ("clauses", r#"["two"]"#, "`clauses[0]`: `two` is no clause"),
         ("claims", "[]", "`claims`: must not be empty"),
         ("claims", r#"["duplicate"]"#, "there is no claim `duplicate`"),
         ("outcome", r#""APPROVE""#, "`remedies`: an approval needs a remedy"),
@@ -98,9 +98,9 @@ fn a_row_whose_fields_contradict_each_other_is_refused() {
             r#""REQUEST_INFORMATION""#,
             "`request`: a request for information must say what it asks for",
         ),
-        ("outcome", r#""MAYBE""#, "row `1`: unknown variant `MAYBE`"),
+        ("outcome", r#""MAYBE""#, "row `1`, `outcome`: unknown variant `MAYBE`"),
         ("remedies", r#"["refund_full"]"#, "`remedies`: belong to approvals"),
-        ("remedies", r#"["refund_everything"]"#, "unknown variant `refund_everything`"),
+        ("remedies", r#"["refund_everything"]"#, "`remedies[0]`: there is no remedy `refund_everything`"),
         ("recommend", r#""deny""#, "`recommend`: belongs to reviews"),
         ("request", r#"["logs"]"#, "`request`: belongs to requests for information"),
         ("sentence", r#""""#, "`sentence`: must not be empty"),
@@ -112,7 +112,7 @@ fn a_row_whose_fields_contradict_each_other_is_refused() {
         ("sentence", r#""unused}""#, "a `}` was not opened"),
         ("advice", r#""{amount}""#, "`advice`: `{amount}` has no value"),
         ("why", r#"" ""#, "`why`: must say how the text was read"),
-        ("colour", r#""red""#, "unknown field `colour`"),
+        ("colour", r#""red""#, "row `1`, `colour`: unknown field `colour`"),
     ] {
         let refusal = row_refusal(&[(field, text)]);
         assert!(refusal.contains(problem), "{field} = {text}: {refusal}");
@@ -126,7 +126,7 @@ fn a_row_whose_fields_contradict_each_other_is_refused() {
 #[test]
 fn two_rows_of_one_name_or_no_rows_are_refused() {
     let twice = format!("{}{}", row(&[]), row(&[]));
-    assert_eq!(refusal(&with_rows(&twice)), "row `1`: there are two rows of this name");
+    assert!(refusal(&with_rows(&twice)).ends_with("row `1`, `row`: there are two rows of this name"));
     assert!(refusal(&format!("rows = []\n{}", with_rows(""))).contains("`rows`: must be 1 to"));
 }
 
@@ -135,7 +135,11 @@ fn a_head_that_does_not_hold_together_is_refused() {
     for (from, to, problem) in [
         ("version = \"2024-12-19\"", "version = \"\"", "`version`: must not be empty"),
         ("title = \"Z-Image.win Refund Policy\"", "title = \" \"", "`title`: must not be empty"),
-        ("outage_failures = 3 ", "outage_failures = 0 ", "needs `outage_failures`, a count above 0"),
+        (
+            "outage_failures = 3 ",
+            "outage_failures = 0 ",
+            "`parameters`: needs `outage_failures`, a count above 0",
+        ),
         ("duplicate_window = \"24h\"", "duplicate_window = 24", "needs `duplicate_window`, a length of time"),
         (
             "    \"heavily_used\"",
@@ -144,11 +148,23 @@ fn a_head_that_does_not_hold_together_is_refused() {
         ),
         ("weekend = [\"saturday\", \"sunday\"]", "weekend = [\"funday\"]", "line "),
         ("respond_within_business_days = 3", "respond_within_business_days = 0", "must be 1 to"),
+        ("respond_within_business_days = 3", "respond_within_business_days = 61", "must be 1 to 60"),
+        ("respond_within_business_days = 3", "respond_within_hours = 1_441", "must be 1 to 1440"),
+        (
+            "respond_within_business_days = 3",
+            "respond_within_business_days = 3\nrespond_within_hours = 48",
+            "not in both",
+        ),
+        (
+            "respond_within_business_days = 3",
+            "respond_within_busines_days = 3",
+            "did you mean `respond_within_business_days`?",
+        ),
         ("time_zone = \"UTC\"", "time_zone = \"Mars/Olympus\"", "line "),
         ("worker_crash = \"platform\"", "worker_crash = \"nobody\"", "unknown variant `nobody`"),
         ("other = [\"order_id\"]", "other = [\"order\"]", "there is no detail `order`"),
         ("\"pay_for_used_credits\"", "\"pay_for_nothing\"", "unknown variant `pay_for_nothing`"),
-        ("USD = 10_000", "USD = -1", "`limits`: must not be negative"),
+        ("USD = 10_000", "USD = -1", "`limits.approve_at_most.USD`: must not be negative"),
         ("USD = 10_000", "USX = 10_000", "ISO 4217"),
         ("heavily_used = \"50%\"", "heavily_used = \"half\"", "line "),
         (
@@ -159,7 +175,7 @@ fn a_head_that_does_not_hold_together_is_refused() {
         (
             "[reports.restored]\nclause = \"2.2\"",
             "[reports.restored]\nclause = \"\"",
-            "`reports`: needs a clause",
+            "`reports.restored`: needs a clause",
         ),
     ] {
         let text = SHIPPED.replacen(from, to, 1);
@@ -258,6 +274,30 @@ fn no_document_can_pay_while_the_bank_decides() {
         assert_eq!(decision.review_reason, Some(ReviewReason::Guardrail));
         assert!(decision.remedies.is_empty() && decision.recommendation.is_none());
     }
+}
+
+#[test]
+fn no_machine_pays_the_whole_price_of_credits_that_are_gone() {
+    let pays = row(&[
+        ("outcome", r#""APPROVE""#),
+        ("remedies", r#"["refund_full"]"#),
+        ("sentence", r#""{amount} (§2.1).""#),
+    ]);
+    let document = Document::parse(&with_rows(&pays)).unwrap();
+    let decided = |used: i64| {
+        let figures = [
+            (FactName::Currency, Value::Text("USD".to_owned())),
+            (FactName::PriceMinor, Value::Number(1999)),
+            (FactName::Bought, Value::Number(100)),
+            (FactName::Unused, Value::Number(60)),
+            (FactName::Used, Value::Number(used)),
+        ];
+        decide(&document, &facts(Claim::Other, &figures))
+    };
+    assert_eq!(decided(40).outcome, Outcome::Approve);
+    let gone = decided(39);
+    assert_eq!((gone.outcome, gone.review_reason), (Outcome::Review, Some(ReviewReason::CreditsGone)));
+    assert!(gone.remedies.is_empty() && gone.recommendation.is_some());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::desk::{at, before, case_file, credits, observe, received_at, shown, usd};
 use chrono::TimeDelta;
-use makegood::domain::case_file::{AttemptEnd, AttemptFile, CaseFile, IncidentFile, PurchaseFile, TwinFile};
+use makegood::domain::case_file::{
+    AttemptEnd, AttemptFile, CaseFile, IncidentFile, NamedAttemptFile, PurchaseFile, TwinFile,
+};
 use makegood::domain::ids::PurchaseId;
 use makegood::domain::purchase::DisputeState;
 use makegood::domain::request::{Claim, Detail, EvidenceKind};
@@ -30,7 +32,7 @@ fn every_observed_fact_fits_its_kind_and_replays() {
     let facts = facts(|file| {
         file.twins = vec![twin("1h", false, DisputeState::None)];
         file.attempts = attempts(&[("3h", 'f'), ("2h", 'f'), ("1h", 'f'), ("30m", 's')]);
-        file.attempt_ended_at = Some(before("1h"));
+        file.attempt = Some(named_attempt("1h"));
     });
     for (name, value) in facts.iter() {
         let mut copy = Facts::new(Claim::Other, received_at());
@@ -213,6 +215,11 @@ fn use_is_counted_by_credits_and_by_share() {
 #[test]
 fn a_reduction_is_known_only_with_a_list_price() {
     assert_eq!(of_purchase(FactName::PriceReduced, |_| ()), "");
+    assert_eq!(of_purchase(FactName::ListPriceMinor, |_| ()), "");
+    assert_eq!(
+        of_purchase(FactName::ListPriceMinor, |known| known.purchase.list_price = Some(usd(2499))),
+        "2499"
+    );
     assert_eq!(
         of_purchase(FactName::PriceReduced, |known| known.purchase.list_price = Some(usd(1999))),
         "false"
@@ -319,11 +326,47 @@ fn a_declared_incident_is_an_outage_and_the_gravest_counts() {
     assert_eq!(declared(vec![ending]), ["open", "1h", ""]);
 }
 
+/// An attempt that succeeded so long before the request and was charged 7 credits.
+fn named_attempt(ended: &str) -> NamedAttemptFile {
+    let [ended] = attempts(&[(ended, 's')]).try_into().unwrap();
+    NamedAttemptFile { ended: Some(ended), charged: credits(7) }
+}
+
+#[test]
+fn a_compensation_counts_for_the_outage_that_it_came_after() {
+    let compensated = |at: &str, outage: bool| {
+        facts(|file| {
+            file.account.compensated_at = vec![before(at)];
+            if outage {
+                file.incidents =
+                    vec![IncidentFile { started_at: before("30h"), ended_at: Some(before("6h")) }];
+            }
+        })
+    };
+    let since = |at| shown(&compensated(at, true), FactName::OutageCompensated);
+    assert_eq!((since("30h"), since("30h1us"), since("1h")), ("true".into(), "false".into(), "true".into()));
+    assert_eq!(shown(&compensated("1h", false), FactName::OutageCompensated), "");
+    let recent = |at| shown(&compensated(at, false), FactName::RecentCompensations);
+    assert_eq!((recent("90d"), recent("90d1us")), ("1".into(), "0".into()));
+}
+
 #[test]
 fn lost_credits_and_the_attempt_named_are_facts() {
     assert_eq!(fact(FactName::FailedCredits, |file| file.failed_credits = credits(12)), "12");
-    assert_eq!(fact(FactName::AttemptAge, |file| file.attempt_ended_at = Some(before("3h"))), "3h");
-    assert_eq!(fact(FactName::AttemptAge, |_| ()), "");
+    let named = |name| fact(name, |file| file.attempt = Some(named_attempt("3h")));
+    assert_eq!(named(FactName::AttemptAge), "3h");
+    assert_eq!(named(FactName::AttemptKnown), "true");
+    assert_eq!(named(FactName::AttemptResult), "success");
+    assert_eq!(named(FactName::AttemptCredits), "7");
+    let runs = |name| {
+        fact(name, |file| file.attempt = Some(NamedAttemptFile { ended: None, ..named_attempt("3h") }))
+    };
+    assert_eq!(runs(FactName::AttemptResult), "running");
+    assert_eq!(runs(FactName::AttemptAge), "");
+    assert_eq!(fact(FactName::AttemptKnown, |_| ()), "false");
+    for name in [FactName::AttemptAge, FactName::AttemptResult, FactName::AttemptCredits] {
+        assert_eq!(fact(name, |_| ()), "", "{}", name.name());
+    }
 }
 
 #[test]

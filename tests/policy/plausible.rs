@@ -31,7 +31,7 @@ fn rare<T: Clone + std::fmt::Debug + 'static>(usual: T, others: Vec<T>) -> Boxed
     prop_oneof![9 => Just(usual), 1 => prop::sample::select(others)].boxed()
 }
 
-fn plausible() -> impl Strategy<Value = CaseFile> {
+pub(super) fn plausible() -> impl Strategy<Value = CaseFile> {
     let ages = vec!["1h", "24h", "2d", "48h1us", "7d", "7d1us", "60d"];
     let background = (
         prop::sample::select(CLAIMS.to_vec()),

@@ -6,7 +6,7 @@ use makegood::policy::amount::grants;
 use makegood::policy::facts::{FactKind, Value};
 use makegood::policy::share::Share;
 use makegood::policy::span::Span;
-use makegood::policy::table::Remedy;
+use makegood::policy::table::{Deductions, Remedy};
 use makegood::policy::{Decision, FactName, Facts, Outcome, Recommendation, ReviewReason, decide};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -48,7 +48,7 @@ fn value(kind: FactKind) -> BoxedStrategy<Value> {
 }
 
 /// Any facts at all, however contradictory: every fact may be absent but the two that never are.
-fn any_facts() -> impl Strategy<Value = Facts> {
+pub(super) fn any_facts() -> impl Strategy<Value = Facts> {
     let each: Vec<_> = FactName::ALL
         .iter()
         .map(|name| (Just(*name), prop::option::weighted(0.9, value(name.kind()))))
@@ -88,7 +88,7 @@ pub(super) fn likely_facts() -> impl Strategy<Value = Facts> {
 }
 
 /// The same cases in every run.
-fn seeded(cases: u32) -> ProptestConfig {
+pub(super) fn seeded(cases: u32) -> ProptestConfig {
     ProptestConfig {
         rng_seed: RngSeed::Fixed(20_241_219),
         failure_persistence: None,
@@ -202,7 +202,7 @@ proptest! {
             ] {
                 facts.set(name, Value::Number(number)).unwrap();
             }
-            let grant = grants(&[Remedy::RefundUnused], &facts).remove(0);
+            let grant = grants(&[Remedy::RefundUnused(Deductions::default())], &facts).remove(0);
             prop_assert_eq!(grant.credits.get(), unused);
             given_up = given_up.checked_add(grant.credits.get()).unwrap();
             paid_back = paid_back.checked_add(grant.money.unwrap().minor_units).unwrap();
@@ -227,7 +227,7 @@ proptest! {
         ] {
             facts.set(name, Value::Number(number)).unwrap();
         }
-        let twice = [Remedy::RestoreFailed, Remedy::RefundUnused, Remedy::RefundUnused, Remedy::RestoreFailed];
+        let twice = [Remedy::RestoreFailed, Remedy::RefundUnused(Deductions::default()), Remedy::RefundUnused(Deductions::default()), Remedy::RestoreFailed];
         let given = grants(&twice, &facts);
         let whole = unused.checked_add(undelivered).and_then(|sum| sum.checked_add(failed)).unwrap();
         prop_assert_eq!(given[1].credits.get(), whole);

@@ -10,7 +10,7 @@ use makegood::policy::amount::Grant;
 use makegood::policy::resolution::{
     NotPossible, Proposed, Ruling, approval_sentence, approvals_required, rule, sized,
 };
-use makegood::policy::table::Remedy;
+use makegood::policy::table::{Compensation, Deductions, Remedy};
 use makegood::policy::{FactName, Facts, Outcome, RemedyKind};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -31,7 +31,7 @@ fn facts(claim: Claim) -> Facts {
 #[test]
 fn a_remedy_has_the_size_of_the_rule_and_no_other() {
     let unused = |credits, money| {
-        let one = Proposed { remedy: Remedy::RefundUnused, credits, money };
+        let one = Proposed { remedy: Remedy::RefundUnused(Deductions::default()), credits, money };
         sized(shipped(), &facts(Claim::Other), &[one])
     };
     let given = unused(None, None).unwrap();
@@ -57,21 +57,27 @@ fn what_the_policy_never_pays_no_person_pays() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(refused(Claim::ChangeOfMind, vec![Remedy::RefundUnused]), "money for a change of mind");
-    let dissatisfied = refused(Claim::Dissatisfied, vec![Remedy::RefundUnused]);
+    assert_eq!(
+        refused(Claim::ChangeOfMind, vec![Remedy::RefundUnused(Deductions::default())]),
+        "money for a change of mind"
+    );
+    let dissatisfied = refused(Claim::Dissatisfied, vec![Remedy::RefundUnused(Deductions::default())]);
     assert_eq!(dissatisfied, "money for dissatisfaction with what was generated");
-    assert_eq!(refused(Claim::Other, vec![Remedy::RefundFull]), "money for used credits");
+    assert_eq!(
+        refused(Claim::Other, vec![Remedy::RefundFull(Deductions::default())]),
+        "money for used credits"
+    );
     assert_eq!(refused(Claim::Other, vec![fixed(1200)]), "money for used credits");
     let mut undelivered = case_file(Claim::Other);
     let known = undelivered.purchase.as_mut().unwrap();
     (known.purchase.delivered_credits, known.unused) = (Credits::new(70).unwrap(), Credits::new(30).unwrap());
     let undelivered = observe(&undelivered);
-    let money = sized(shipped(), &undelivered, &[proposed(Remedy::RefundUnused)]);
+    let money = sized(shipped(), &undelivered, &[proposed(Remedy::RefundUnused(Deductions::default()))]);
     assert_eq!(money, Err(NotPossible::Never("money for credits that can still be delivered")));
-    let first = [proposed(Remedy::RestoreUndelivered), proposed(Remedy::RefundUnused)];
+    let first = [proposed(Remedy::RestoreUndelivered), proposed(Remedy::RefundUnused(Deductions::default()))];
     assert!(sized(shipped(), &undelivered, &first).is_ok());
     // Credits are no money.
-    let credits = Remedy::Compensate(Credits::new(5).unwrap());
+    let credits = Remedy::Compensate(Compensation::Credits(Credits::new(5).unwrap()));
     assert!(sized(shipped(), &facts(Claim::ChangeOfMind), &[proposed(credits)]).is_ok());
 }
 
@@ -83,6 +89,7 @@ fn two_people_are_needed_above_the_limit_and_without_one() {
             credits: Credits::ZERO,
             undelivered: Credits::ZERO,
             money,
+            pays_for_spent: false,
         };
         approvals_required(shipped(), &[grant])
     };
@@ -95,7 +102,7 @@ fn two_people_are_needed_above_the_limit_and_without_one() {
 #[test]
 fn an_approval_says_what_is_given_in_the_rows_words_or_plainly() {
     let facts = facts(Claim::DuplicatePurchase);
-    let given = sized(shipped(), &facts, &[proposed(Remedy::RefundUnused)]).unwrap();
+    let given = sized(shipped(), &facts, &[proposed(Remedy::RefundUnused(Deductions::default()))]).unwrap();
     let said =
         |row: &str, method| approval_sentence(shipped(), &facts, (row, &["2.1".to_owned()]), &given, method);
     let original = RefundMethod::OriginalPayment;
@@ -131,10 +138,12 @@ fn any_remedy() -> impl Strategy<Value = Remedy> {
     prop_oneof![
         Just(Remedy::RestoreUndelivered),
         Just(Remedy::RestoreFailed),
-        Just(Remedy::RefundUnused),
-        Just(Remedy::RefundFull),
+        Just(Remedy::RestoreAttempt),
+        Just(Remedy::RefundUnused(Deductions::default())),
+        Just(Remedy::RefundFull(Deductions::default())),
         (0_i64..3_000).prop_map(fixed),
-        (1_i64..50).prop_map(|credits| Remedy::Compensate(Credits::new(credits).unwrap())),
+        (1_i64..50)
+            .prop_map(|credits| Remedy::Compensate(Compensation::Credits(Credits::new(credits).unwrap()))),
     ]
 }
 

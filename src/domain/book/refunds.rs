@@ -3,8 +3,8 @@
 use super::{Book, BookError};
 use crate::domain::credits::Credits;
 use crate::domain::entry::EntryCause;
-use crate::domain::ids::{LotId, PurchaseId};
-use crate::domain::lot::{Bucket, Source};
+use crate::domain::ids::{LotId, PurchaseId, RefundId};
+use crate::domain::lot::{Bucket, Repaid, Source};
 
 /// What a refund took from the lots of its purchase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,40 @@ impl Book {
         Ok(refunded)
     }
 
+    /// Marks the lots of a purchase whose whole price is paid back: what was spent or is held is paid for as well, so
+    /// that it is given up when it comes back.
+    ///
+    /// # Errors
+    /// [`BookError::UnknownLot`], which no lot of this book causes.
+    pub fn repay_spent(&mut self, purchase_id: PurchaseId, refund_id: RefundId) -> Result<(), BookError> {
+        for lot in self.lots_of(purchase_id) {
+            let kept = self.lot_mut(lot.lot_id)?;
+            kept.repaid = kept.repaid.or(Some(Repaid { refund_id, credits: Credits::ZERO }));
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Self::repay_spent`], and gives back what came back meanwhile: the refund failed or was cancelled.
+    ///
+    /// # Errors
+    /// [`BookError::OutOfRange`] when a lot has fewer refunded credits.
+    pub fn undo_repay_spent(&mut self, refund_id: RefundId, cause: &EntryCause) -> Result<(), BookError> {
+        for lot in self.lots.clone() {
+            if let Some(repaid) = lot.repaid.filter(|repaid| repaid.refund_id == refund_id) {
+                self.lot_mut(lot.lot_id)?.repaid = None;
+                self.give_back_unpaid(lot.lot_id, Bucket::Refunded, repaid.credits, cause)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives back what a refund took, lot by lot: the refund failed or was cancelled.
     ///
     /// # Errors
     /// [`BookError::OutOfRange`] when a lot has fewer refunded credits.
     pub fn undo_refund(&mut self, taken: &[(LotId, Credits)], cause: &EntryCause) -> Result<(), BookError> {
-        taken
-            .iter()
-            .try_for_each(|(lot_id, credits)| self.give_back(*lot_id, Bucket::Refunded, *credits, cause))
+        taken.iter().try_for_each(|(lot_id, credits)| {
+            self.give_back_unpaid(*lot_id, Bucket::Refunded, *credits, cause)
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Reads single fields and remembers what is wrong with them.
 
-use crate::command::PurchaseReference;
+use crate::command::{PurchaseReference, TimeWindow};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{Attempt, InvalidId, JobId, PaymentId, Provider, PurchaseId, RequestId, check_text};
 use crate::domain::money::{Currency, Money};
@@ -197,6 +197,20 @@ impl Fields {
     /// Where a span of time begins or ends, if it does.
     pub(super) fn bound(&mut self, field: &str, time: Option<Timestamp>) -> Option<Option<DateTime<Utc>>> {
         if time.is_none() { Some(None) } else { self.time(field, time).map(Some) }
+    }
+
+    /// A span of time to look at. It may end in the future: "this month" is asked for on its first day too.
+    pub(super) fn window(&mut self, window: Option<v1::TimeWindow>) -> Option<TimeWindow> {
+        let v1::TimeWindow { start_time, end_time } = window.unwrap_or_default();
+        let start = self.bound("window.start_time", start_time);
+        let end = self.bound("window.end_time", end_time);
+        let window = TimeWindow { start: start?, end: end? };
+        if let (Some(start), Some(end)) = (window.start, window.end)
+            && end < start
+        {
+            return self.wrong("window.end_time", "must not be earlier than `start_time`");
+        }
+        Some(window)
     }
 
     /// A point in time as our database keeps it: in whole microseconds.

@@ -1,7 +1,7 @@
 //! Questions about what happened in an account.
 
 use super::fields::Fields;
-use crate::command::{GetUsage, ListEntries, ListLots, PageRequest, TimeWindow};
+use crate::command::{GetUsage, ListEntries, ListLots, PageRequest};
 use crate::domain::entry::EntryCause;
 use crate::domain::ids::{ChargebackId, IncidentId, LotId, PurchaseId, RefundId, RefundRequestId};
 use crate::grpc::page::List;
@@ -45,7 +45,7 @@ pub(in crate::grpc) fn list_entries(
     let v1::ListEntriesRequest { account_id, page_size, page_token, window, lot_id, cause } = request;
     let mut fields = Fields::at(now);
     let account_id = fields.id("account_id", account_id);
-    let window = read_window(&mut fields, window);
+    let window = fields.window(window);
     let lot_id = match lot_id.as_str() {
         "" => Some(None),
         lot_id => fields.own_id("lot_id", lot_id, LotId::parse).map(Some),
@@ -64,20 +64,6 @@ pub(in crate::grpc) fn list_entries(
     let query = fields.finish(query)?;
     let page = List::of_entries(&query).page(page_size, &page_token)?;
     Ok((query, page))
-}
-
-/// A span of time to look at. It may end in the future: "this month" is asked for on its first day too.
-fn read_window(fields: &mut Fields, window: Option<v1::TimeWindow>) -> Option<TimeWindow> {
-    let v1::TimeWindow { start_time, end_time } = window.unwrap_or_default();
-    let start = fields.bound("window.start_time", start_time);
-    let end = fields.bound("window.end_time", end_time);
-    let window = TimeWindow { start: start?, end: end? };
-    if let (Some(start), Some(end)) = (window.start, window.end)
-        && end < start
-    {
-        return fields.wrong("window.end_time", "must not be earlier than `start_time`");
-    }
-    Some(window)
 }
 
 fn read_cause(fields: &mut Fields, cause: v1::list_entries_request::Cause) -> Option<EntryCause> {

@@ -1,5 +1,6 @@
 //! The messages of the refund service.
 
+use super::credit::{address, call};
 use super::fields::Fields;
 use crate::command::{
     Call, EvaluateRequest, GetRefundRequest, MAX_EVIDENCE, RecordChargeback, RecordRefundResult, RemedyKind,
@@ -143,6 +144,7 @@ pub(super) fn remedy_kind(kind: v1::RemedyKind) -> Option<RemedyKind> {
         v1::RemedyKind::RefundUnused => RemedyKind::RefundUnused,
         v1::RemedyKind::RefundFull => RemedyKind::RefundFull,
         v1::RemedyKind::RefundFixed => RemedyKind::RefundFixed,
+        v1::RemedyKind::RestoreAttempt => RemedyKind::RestoreAttempt,
         v1::RemedyKind::Compensate => RemedyKind::Compensate,
     })
 }
@@ -186,8 +188,7 @@ pub(in crate::grpc) fn record_refund_result(
         occurred_at,
     } = request;
     let mut fields = Fields::at(now);
-    let request_id = fields.request_id(&request_id);
-    let account_id = fields.id("account_id", account_id);
+    let address = address(&mut fields, &request_id, account_id);
     let refund_id = fields.own_id("refund_id", &refund_id, RefundId::parse);
     let result = fields.word("result", result, refund_result);
     let provider_refund_id = fields.optional_id("provider_refund_id", provider_refund_id);
@@ -209,8 +210,7 @@ pub(in crate::grpc) fn record_refund_result(
     let mutation = told.map(|((((refund_id, result), provider_refund_id), failure_reason), occurred_at)| {
         RecordRefundResult { refund_id, result, provider_refund_id, failure_reason, occurred_at }
     });
-    let call = request_id.zip(account_id).zip(mutation);
-    fields.finish(call.map(|((request_id, account_id), mutation)| Call { account_id, request_id, mutation }))
+    call(fields, address, mutation)
 }
 
 fn refund_result(result: v1::RefundResult) -> Option<RefundResult> {

@@ -106,6 +106,7 @@ pub(super) fn lot(lot: &Lot) -> v1::Lot {
         refunded,
         owed,
         disputed,
+        repaid: _,
     } = lot;
     v1::Lot {
         lot_id: lot_id.to_string(),

@@ -66,7 +66,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
 }
 
 /// A value in the notation of the documents: words bare, lists in brackets.
-fn as_written(value: &impl Serialize) -> String {
+pub(super) fn as_written(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         // Cannot fail: no value of a fact lacks a JSON form.
@@ -89,11 +89,11 @@ fn row_result(result: &RowResult) -> v1::RowResult {
 }
 
 pub(super) fn remedy(grant: &Grant) -> v1::Remedy {
-    let Grant { kind, credits, undelivered: _, money: paid } = grant;
+    let Grant { kind, credits, undelivered: _, money: paid, pays_for_spent: _ } = grant;
     v1::Remedy { kind: remedy_kind(*kind).into(), credits: credits.get(), amount: paid.map(money) }
 }
 
-fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
+pub(super) fn recommendation(recommendation: &Recommendation) -> v1::Recommendation {
     let (recommended, grants) = match recommendation {
         Recommendation::Deny => (Outcome::Deny, &[][..]),
         Recommendation::Approve(grants) => (Outcome::Approve, grants.as_slice()),
@@ -122,6 +122,7 @@ pub(super) const fn remedy_kind(kind: RemedyKind) -> v1::RemedyKind {
     match kind {
         RemedyKind::RestoreUndelivered => v1::RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed => v1::RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt => v1::RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused => v1::RemedyKind::RefundUnused,
         RemedyKind::RefundFull => v1::RemedyKind::RefundFull,
         RemedyKind::RefundFixed => v1::RemedyKind::RefundFixed,
@@ -137,6 +138,7 @@ pub(super) const fn review_reason(reason: ReviewReason) -> v1::ReviewReason {
         ReviewReason::TooManyRecentRefunds => v1::ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive => v1::ReviewReason::NothingToGive,
         ReviewReason::Guardrail => v1::ReviewReason::Guardrail,
+        ReviewReason::CreditsGone => v1::ReviewReason::CreditsGone,
         ReviewReason::NoRow => v1::ReviewReason::NoRow,
     }
 }

@@ -87,6 +87,7 @@ fn every_part_of_a_decision_has_its_word() {
     let kinds = [
         RemedyKind::RestoreUndelivered,
         RemedyKind::RestoreFailed,
+        RemedyKind::RestoreAttempt,
         RemedyKind::RefundUnused,
         RemedyKind::RefundFull,
         RemedyKind::RefundFixed,
@@ -100,6 +101,7 @@ fn every_part_of_a_decision_has_its_word() {
         ReviewReason::TooManyRecentRefunds,
         ReviewReason::NothingToGive,
         ReviewReason::Guardrail,
+        ReviewReason::CreditsGone,
         ReviewReason::NoRow,
     ];
     let events_say = [v1::ReviewReason::RefundFailed, v1::ReviewReason::Disputed];

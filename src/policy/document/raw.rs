@@ -1,12 +1,13 @@
 //! The document as it is written, before anything in it is understood.
 
-use super::{DocumentError, Guardrail, MAX_VERSION_BYTES, ReportRule};
+use super::{Guardrail, MAX_VERSION_BYTES, ReportRule, Wrong};
 use crate::domain::book::RestoreOutcome;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{Cause, check_text};
 use crate::policy::calendar::Calendar;
 use crate::policy::parameters::{Limits, Parameter};
-use crate::policy::table::{Outcome, Remedy};
+use crate::policy::spelling::hint;
+use crate::policy::table::Outcome;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +40,9 @@ pub(super) struct Line {
     pub(super) when: Vec<toml::Table>,
     pub(super) outcome: Outcome,
     #[serde(default)]
-    pub(super) remedies: Vec<Remedy>,
-    pub(super) recommend: Option<Recommend>,
+    pub(super) remedies: Vec<toml::Value>,
+    /// `"deny"`, or a list of remedies.
+    pub(super) recommend: Option<toml::Value>,
     #[serde(default)]
     pub(super) request: Vec<String>,
     pub(super) sentence: String,
@@ -49,48 +51,27 @@ pub(super) struct Line {
     pub(super) why: String,
 }
 
-/// `"deny"`, or a list of remedies.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Recommend {
-    Word(String),
-    Remedies(Vec<Remedy>),
-}
-
 impl Document {
-    pub(super) fn check_head(&self) -> Result<(), DocumentError> {
+    pub(super) fn check_head(&self) -> Result<(), Wrong> {
         check_text(&self.version, MAX_VERSION_BYTES)
-            .map_err(|error| DocumentError::new("`version`", error.to_string()))?;
+            .map_err(|error| Wrong::new(error.to_string()).below("version"))?;
         if self.title.trim().is_empty() {
-            return Err(DocumentError::new("`title`", "must not be empty"));
+            return Err(Wrong::new("must not be empty").below("title"));
         }
         let names = RestoreOutcome::ALL.map(RestoreOutcome::name);
+        if let Some(unknown) = self.reports.keys().find(|name| !names.contains(&name.as_str())) {
+            let problem = format!("there is no outcome `{unknown}`{}", hint(unknown, names));
+            return Err(Wrong::new(problem).below(unknown.as_str()).below("reports"));
+        }
         for name in names {
             let told = self
                 .reports
                 .get(name)
                 .is_some_and(|rule| super::rows::is_clause(&rule.clause) && !rule.sentence.trim().is_empty());
             if !told {
-                let problem = format!("needs a clause and a sentence for `{name}`");
-                return Err(DocumentError::new("`reports`", problem));
+                return Err(Wrong::new("needs a clause and a sentence").below(name).below("reports"));
             }
-        }
-        if let Some(unknown) = self.reports.keys().find(|name| !names.contains(&name.as_str())) {
-            return Err(DocumentError::new("`reports`", format!("there is no outcome `{unknown}`")));
         }
         Ok(())
     }
-}
-
-/// What the TOML reader says, with the row it was in and the line.
-pub(super) fn misread(error: &toml::de::Error, text: &str) -> DocumentError {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count().saturating_add(1);
-    let row = before.rsplit("[[rows]]").next().filter(|_| before.contains("[[rows]]"));
-    let id = row.and_then(|row| row.lines().find_map(|line| line.trim().strip_prefix("row = ")));
-    let place = match id {
-        Some(id) => format!("line {line}, row `{}`", id.trim().trim_matches('"')),
-        None => format!("line {line}"),
-    };
-    DocumentError::new(place, error.message().to_owned())
 }

@@ -6,6 +6,7 @@ use crate::domain::case_file::CaseFile;
 use crate::domain::restriction::RestrictionKind;
 use crate::policy::parameters::Parameters;
 use crate::policy::span::Span;
+use chrono::{DateTime, Utc};
 
 pub(super) fn observe(facts: &mut Facts, file: &CaseFile, parameters: &Parameters) {
     let account = &file.account;
@@ -18,13 +19,16 @@ pub(super) fn observe(facts: &mut Facts, file: &CaseFile, parameters: &Parameter
         "none"
     };
     let window = parameters.recent_refund_window();
-    let recent =
-        account.refunds_at.iter().filter(|at| Span::between(**at, file.received_at) <= window).count();
+    let recent = |times: &[DateTime<Utc>]| {
+        let count = times.iter().filter(|at| Span::between(**at, file.received_at) <= window).count();
+        Value::Number(i64::try_from(count).unwrap_or(i64::MAX))
+    };
 
     facts.put(FactName::Standing, Value::Set(standing.0.iter().map(word).collect()));
     facts.put(FactName::Violation, Value::Text(violation.to_owned()));
-    facts.put(FactName::RecentRefunds, Value::Number(i64::try_from(recent).unwrap_or(i64::MAX)));
+    facts.put(FactName::RecentRefunds, recent(&account.refunds_at));
     facts.put(FactName::RefundsEver, Value::Number(account.refunds_ever.max(0)));
     facts.put(FactName::AccountUsedCredits, Value::Number(account.used_credits.get()));
     facts.put(FactName::AccountAvailable, Value::Number(account.available_credits.get()));
+    facts.put(FactName::RecentCompensations, recent(&account.compensated_at));
 }

@@ -1,5 +1,6 @@
 //! Failures of ours, and outages (§2.2).
 
+use super::value::word;
 use super::{FactName, Facts, Value};
 use crate::domain::case_file::{AttemptEnd, AttemptFile, CaseFile};
 use crate::policy::parameters::Parameters;
@@ -14,9 +15,7 @@ pub(super) fn observe(facts: &mut Facts, file: &CaseFile, parameters: &Parameter
 
     facts.put(FactName::FailedCredits, Value::Number(file.failed_credits.get()));
     facts.put(FactName::PlatformFailures, Value::Number(i64::try_from(failures).unwrap_or(i64::MAX)));
-    if let Some(ended) = file.attempt_ended_at {
-        facts.put(FactName::AttemptAge, Value::Duration(Span::between(ended, file.received_at)));
-    }
+    named_attempt(facts, file);
 
     let declared = file.incidents.iter().filter(|incident| incident.started_at <= file.decided_at);
     let declared = declared.filter(|incident| incident.ended_at.is_none_or(concerns)).map(|incident| {
@@ -27,6 +26,21 @@ pub(super) fn observe(facts: &mut Facts, file: &CaseFile, parameters: &Parameter
         .chain(outage_seen(&attempts, parameters.outage_failures()))
         .max_by_key(|outage| outage.gravity(file.decided_at));
     state(facts, gravest, file.decided_at);
+    if let Some(outage) = gravest {
+        let compensated = file.account.compensated_at.iter().any(|at| *at >= outage.began);
+        facts.put(FactName::OutageCompensated, Value::Bool(compensated));
+    }
+}
+
+fn named_attempt(facts: &mut Facts, file: &CaseFile) {
+    facts.put(FactName::AttemptKnown, Value::Bool(file.attempt.is_some()));
+    let Some(attempt) = &file.attempt else { return };
+    let result = attempt.ended.as_ref().map_or_else(|| "running".to_owned(), |ended| word(&ended.end));
+    facts.put(FactName::AttemptResult, Value::Text(result));
+    facts.put(FactName::AttemptCredits, Value::Number(attempt.charged.get()));
+    if let Some(ended) = &attempt.ended {
+        facts.put(FactName::AttemptAge, Value::Duration(Span::between(ended.at, file.received_at)));
+    }
 }
 
 fn state(facts: &mut Facts, outage: Option<Outage>, now: DateTime<Utc>) {

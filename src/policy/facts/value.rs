@@ -165,8 +165,13 @@ impl Facts {
     }
 
     /// Sets a fact whose value is known to fit.
-    pub(super) fn put(&mut self, name: FactName, value: Value) {
+    pub(in crate::policy) fn put(&mut self, name: FactName, value: Value) {
         self.0.insert(name, value);
+    }
+
+    /// Makes a fact one that cannot be known.
+    pub(in crate::policy) fn forget(&mut self, name: FactName) {
+        self.0.remove(&name);
     }
 
     /// The value of a fact; `None` when it cannot be known.

@@ -2,6 +2,7 @@
 
 use crate::policy::facts::{FactName, Facts, Value};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -12,6 +13,8 @@ pub struct Bound {
     pub number: i64,
     /// As the document writes it, with the parameter it came from.
     pub written: String,
+    /// The parameter that it came from; `None` for a literal.
+    pub parameter: Option<String>,
 }
 
 /// What is asked of a fact's value.
@@ -81,12 +84,8 @@ impl Condition {
     /// `None` when the condition holds. An absent fact fulfils no condition, not even a negative one.
     #[must_use]
     pub fn failure(&self, facts: &Facts) -> Option<FailedCondition> {
-        let value = facts.get(self.fact);
-        let keyed = self.key.as_deref().map(|key| match value {
-            Some(Value::Map(map)) => map.get(key).map(|text| Value::Text(text.clone())),
-            _ => None,
-        });
-        let value = keyed.as_ref().map_or(value, Option::as_ref);
+        let value = self.value(facts);
+        let value = value.as_deref();
         let failed = self.tests.iter().find(|test| !value.is_some_and(|value| test.holds(value, facts)))?;
         let fact = match &self.key {
             Some(key) => format!("{}.{key}", self.fact.name()),
@@ -94,9 +93,40 @@ impl Condition {
         };
         Some(FailedCondition { fact, wanted: failed.to_string(), found: value.map(ToString::to_string) })
     }
+
+    /// Whether it holds.
+    pub(super) fn holds(&self, facts: &Facts) -> bool {
+        let value = self.value(facts);
+        value.is_some_and(|value| self.tests.iter().all(|test| test.holds(&value, facts)))
+    }
+
+    /// The value that is tested; `None` when it is absent.
+    fn value<'a>(&self, facts: &'a Facts) -> Option<Cow<'a, Value>> {
+        let value = facts.get(self.fact);
+        match (self.key.as_deref(), value) {
+            (None, value) => value.map(Cow::Borrowed),
+            (Some(key), Some(Value::Map(map))) => {
+                map.get(key).map(|text| Cow::Owned(Value::Text(text.clone())))
+            }
+            (Some(_), _) => None,
+        }
+    }
 }
 
 impl Test {
+    /// The bound of a comparison.
+    #[must_use]
+    pub const fn bound(&self) -> Option<&Bound> {
+        match self {
+            Self::Exactly(bound)
+            | Self::AtLeast(bound)
+            | Self::MoreThan(bound)
+            | Self::AtMost(bound)
+            | Self::LessThan(bound) => Some(bound),
+            _ => None,
+        }
+    }
+
     fn holds(&self, value: &Value, facts: &Facts) -> bool {
         match (self, value) {
             (Self::Is(wanted), Value::Bool(truth)) => wanted == truth,

@@ -81,6 +81,7 @@ pub struct AuditUsage {
     pub account_id: String,
     pub attempt: String,
     pub lot_id: Option<Uuid>,
+    pub position: Option<i32>,
     pub stage: Option<String>,
     pub cost: Option<i64>,
     pub outputs: Option<i32>,
@@ -95,6 +96,8 @@ pub struct AuditUsage {
     pub moved_captured: Option<i64>,
     pub moved_released: Option<i64>,
     pub moved_restored: Option<i64>,
+    /// Which of the attempt's lots its entries reserved from first, second and so on.
+    pub entries_position: Option<i64>,
     pub entries_held_at: Option<DateTime<Utc>>,
     pub entries_ended_at: Option<DateTime<Utc>>,
 }
@@ -220,6 +223,8 @@ impl Snapshot {
                         9223372036854775807)::bigint AS released,
                     least(coalesce(sum(credits) FILTER (WHERE from_bucket = 'consumed'), 0), 9223372036854775807)::bigint
                         AS restored,
+                    row_number() OVER (PARTITION BY account_id, cause_id
+                        ORDER BY min(seq) FILTER (WHERE to_bucket = 'held')) AS position,
                     min(at) FILTER (WHERE to_bucket = 'held') AS held_at,
                     max(at) FILTER (WHERE from_bucket = 'held') AS ended_at
                 FROM entry WHERE cause_kind = 'usage' GROUP BY account_id, cause_id, lot_id),
@@ -227,19 +232,19 @@ impl Snapshot {
                 SELECT coalesce(usage.account_id, allocation.account_id) AS account_id,
                     coalesce(usage.job_id, allocation.job_id) || '#' || coalesce(usage.attempt, allocation.attempt)
                         AS attempt,
-                    lot_id, stage, cost, outputs, delivered_outputs, held_at, ended_at, taken, captured, released,
+                    lot_id, position, stage, cost, outputs, delivered_outputs, held_at, ended_at, taken, captured, released,
                     restored
                 FROM usage FULL JOIN allocation ON allocation.account_id = usage.account_id
                     AND allocation.job_id = usage.job_id AND allocation.attempt = usage.attempt)
              SELECT coalesce(part.account_id, moved.account_id) AS "account_id!",
                 coalesce(part.attempt, moved.cause_id) AS "attempt!", coalesce(part.lot_id, moved.lot_id) AS "lot_id?",
-                part.stage AS "stage?", part.cost AS "cost?", part.outputs AS "outputs?",
+                part.position AS "position?", part.stage AS "stage?", part.cost AS "cost?", part.outputs AS "outputs?",
                 part.delivered_outputs AS "delivered_outputs?", part.held_at AS "held_at?",
                 part.ended_at AS "ended_at?", part.taken AS "taken?", part.captured AS "captured?",
                 part.released AS "released?", part.restored AS "restored?", moved.taken AS "moved_taken?",
                 moved.captured AS "moved_captured?", moved.released AS "moved_released?",
-                moved.restored AS "moved_restored?", moved.held_at AS "entries_held_at?",
-                moved.ended_at AS "entries_ended_at?"
+                moved.restored AS "moved_restored?", moved.position AS "entries_position?",
+                moved.held_at AS "entries_held_at?", moved.ended_at AS "entries_ended_at?"
              FROM part
              FULL JOIN moved ON moved.account_id = part.account_id AND moved.cause_id = part.attempt
                 AND moved.lot_id = part.lot_id

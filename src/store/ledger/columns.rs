@@ -64,6 +64,8 @@ columns! {
         refunded: i64 = lot.refunded.get(),
         owed: i64 = lot.owed.get(),
         disputed: bool = lot.disputed,
+        repaid_by: Option<Uuid> = lot.repaid.map(|repaid| repaid.refund_id.0),
+        repaid: Option<i64> = lot.repaid.map(|repaid| repaid.credits.get()),
     }
 }
 
