@@ -16,6 +16,7 @@ mod history;
 mod incident;
 mod kept;
 mod lane;
+mod look_up;
 mod page;
 mod policies;
 mod publish;
