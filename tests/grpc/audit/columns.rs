@@ -188,15 +188,15 @@ async fn unfound(service: &Service, tables: &[(String, Vec<String>)]) -> BTreeSe
         unfound.extend(wrong.map(|wrong| format!("{table}: removed{wrong}")));
         let kind = columns(service, table).await.into_iter().find(|(column, ..)| column == last).unwrap().1;
         let changed = format!("jsonb_build_object('{last}', {})", other(last, &kind, true));
-        let names: Vec<String> =
+        let all: Vec<String> =
             columns(service, table).await.into_iter().map(|(column, ..)| format!("copy.{column}")).collect();
         let copy = format!(
             "SELECT {} FROM {table} t, jsonb_populate_record(NULL::{table}, to_jsonb(t) || {changed}) AS copy
              WHERE t.ctid = {row}",
-            names.join(", ")
+            all.join(", ")
         );
         let named = one(service, &format!("SELECT {name} FROM ({copy}) AS copy")).await;
-        let lie = format!("INSERT INTO {table} ({}) {copy}", names.join(", ").replace("copy.", ""));
+        let lie = format!("INSERT INTO {table} ({}) {copy}", all.join(", ").replace("copy.", ""));
         let wrong = mistake(&found_after(service, table, &lie).await, &named, table == "entry");
         unfound.extend(wrong.map(|wrong| format!("{table}: added{wrong}")));
     }
