@@ -19,6 +19,7 @@ mod judgement;
 mod kept;
 mod lane;
 mod lifecycle;
+mod look_up;
 mod page;
 mod policies;
 mod proposal;

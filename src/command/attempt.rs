@@ -38,11 +38,15 @@ pub struct HoldCredits {
 
 impl Hot for HoldCredits {
     const METHOD: &'static str = "HoldCredits";
-    const MAKES_ATTEMPT: bool = true;
     type Answer = UsageAnswer;
 
     fn attempt(&self) -> Option<&Attempt> {
         Some(&self.attempt)
+    }
+
+    fn makes_attempt(&self, page: &Page, now: DateTime<Utc>) -> bool {
+        may_spend(&page.standing).is_ok()
+            && page.book.spendable(now).is_ok_and(|available| available >= self.cost)
     }
 
     fn apply(&self, page: &mut Page, turn: &Turn<'_>) -> Result<UsageAnswer, Error> {

@@ -6,13 +6,14 @@
 //! transaction that locks the accounts and reads everything first.
 
 use super::kept::Kept;
+use super::look_up::{is_on_page, look_up, must_be_looked_up};
 use super::page::{Page, Turn, Written};
 use super::policies::Policies;
 use super::run::{account_not_found, fingerprint, replay, to_store};
 use super::{Answered, Call, Context, Error};
-use crate::domain::ids::{AccountId, Attempt, LotId};
+use crate::domain::ids::{AccountId, Attempt};
 use crate::store::constraint::Meaning;
-use crate::store::{self, AccountRow, Asked, Connected, Key, Known, Line, StoredAnswer, Tx, Work, WriteSet};
+use crate::store::{self, AccountRow, Connected, Key, Known, Line, StoredAnswer, Tx, Work, WriteSet};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,13 +29,17 @@ pub trait Hot: Serialize + Send + Sync + 'static {
     const METHOD: &'static str;
     /// Whether an unknown account is opened by this.
     const OPENS_ACCOUNT: bool = false;
-    /// Whether this makes its attempt, so that it need not be looked for: if there is one, writing it fails.
-    const MAKES_ATTEMPT: bool = false;
     /// What the caller is told, kept to be told again.
     type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// The attempt whose usage must be on the page.
     fn attempt(&self) -> Option<&Attempt>;
+
+    /// Whether this will make its attempt on a page that has none. It need not be looked for then: where there is one
+    /// after all, writing another fails.
+    fn makes_attempt(&self, _page: &Page, _now: DateTime<Utc>) -> bool {
+        false
+    }
 
     /// Does it. A refusal leaves the page as it was.
     ///
@@ -56,7 +61,7 @@ pub(super) trait Job: Send + Sync {
     fn account_id(&self) -> &AccountId;
     fn attempt(&self) -> Option<&Attempt>;
     fn opens_account(&self) -> bool;
-    fn makes_attempt(&self) -> bool;
+    fn makes_attempt(&self, page: &Page) -> bool;
     fn context(&self) -> &Context;
     fn key(&self) -> Key<'_>;
     fn run(
@@ -126,8 +131,8 @@ impl<H: Hot> Job for HotJob<H> {
         H::OPENS_ACCOUNT
     }
 
-    fn makes_attempt(&self) -> bool {
-        H::MAKES_ATTEMPT
+    fn makes_attempt(&self, page: &Page) -> bool {
+        self.call.mutation.makes_attempt(page, page.instant(self.context.clock.now()))
     }
 
     fn context(&self) -> &Context {
@@ -179,7 +184,8 @@ pub(super) struct Batch {
     pub(super) range: Range<usize>,
 }
 
-type Pages = BTreeMap<AccountId, Page>;
+/// Pages by their accounts.
+pub(super) type Pages = BTreeMap<AccountId, Page>;
 
 /// What the jobs came to, in memory.
 struct Applied<'a> {
@@ -288,7 +294,9 @@ impl Batch {
             let stored = known.and_then(|known| known.answer);
             let stored = stored.as_ref().or(before);
             let mut verdict = job.run(pages.get_mut(job.account_id()), &self.policies, stored)?;
-            verdict.is_certain = was_looked_up || before.is_some() || verdict.keep.is_some();
+            // An answer that is written proves itself, if it knew of the attempt: its request id was not used before.
+            let is_proved = verdict.keep.is_some() && is_on_page(job.as_ref(), &pages);
+            verdict.is_certain = was_looked_up || before.is_some() || is_proved;
             if let Some(keep) = verdict.keep.take() {
                 said.insert(key, answers.len());
                 answers.push((key, keep, job.context().clock.now()));
@@ -303,54 +311,6 @@ impl Batch {
         pages.retain(|_, page| page.exists());
         Ok(Applied { verdicts, accounts, answers, pages })
     }
-}
-
-/// Whether an operation asks for an attempt that is not on its page.
-fn must_be_looked_up(job: &dyn Job, pages: &Pages) -> bool {
-    let is_there = |attempt| pages.get(job.account_id()).is_some_and(|page| page.usage(attempt).is_some());
-    job.attempt().is_some_and(|attempt| !job.makes_attempt() && !is_there(attempt))
-}
-
-/// Looks up what jobs ask about, and adds it to their pages: attempts, and the lots that these took from.
-async fn look_up(at: &mut impl Connected, jobs: &[&dyn Job], pages: &mut Pages) -> Result<Vec<Known>, Error> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let asked: Vec<Asked<'_>> = jobs
-        .iter()
-        .map(|job| Asked { account_id: job.account_id(), attempt: job.attempt(), key: Some(job.key()) })
-        .collect();
-    let known = store::list_known(at, &asked).await?;
-    let closed = closed_lots(&asked, &known, pages);
-    if !closed.is_empty() {
-        for (account_id, lot) in store::list_lots_by_id(at, &closed).await? {
-            if let Some(page) = pages.get_mut(&account_id) {
-                page.add(Vec::new(), vec![lot]);
-            }
-        }
-    }
-    for (asked, known) in asked.iter().zip(&known) {
-        if let (Some(page), Some(usage)) = (pages.get_mut(asked.account_id), &known.usage) {
-            page.add(vec![usage.clone()], Vec::new());
-        }
-    }
-    Ok(known)
-}
-
-/// Lots that usages took from and that are not on their pages, since nothing in them can move any more.
-fn closed_lots<'a>(asked: &[Asked<'a>], known: &[Known], pages: &Pages) -> Vec<(&'a AccountId, LotId)> {
-    let closed: BTreeSet<(&AccountId, LotId)> = asked
-        .iter()
-        .zip(known)
-        .flat_map(|(asked, known)| {
-            let allocations = known.usage.iter().flat_map(|usage| &usage.allocations);
-            allocations.map(|allocation| (asked.account_id, allocation.lot_id))
-        })
-        .filter(|(account_id, lot_id)| {
-            pages.get(*account_id).is_some_and(|page| page.book.lot(*lot_id).is_none())
-        })
-        .collect();
-    closed.into_iter().collect()
 }
 
 impl Applied<'_> {

@@ -10,15 +10,13 @@ use crate::domain::ids::{AccountId, Actor, DecisionId};
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundMethod};
 use crate::domain::request::{RefundRequest, Step, Verdict};
+use crate::policy::calendar::question_ends;
 use crate::policy::facts::CATALOGUE;
 use crate::policy::resolution::approvals_required;
 use crate::policy::{Decision, Document, Facts, Outcome, Recommendation, decide};
 use crate::store::{DecisionRow, Tx};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-
-/// The parameter that says how long a question waits for its answer; a policy without it lets it wait for ever.
-const QUESTION_TERM: &str = "question_term";
 
 /// What was done with a case.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,7 +72,7 @@ impl Judged {
             Outcome::Approve => Verdict::Give,
             Outcome::Deny => Verdict::Deny,
             Outcome::RequestInformation => {
-                Verdict::Ask { expires_at: question_ends(policy, self.file.decided_at) }
+                Verdict::Ask { expires_at: question_ends(self.file.decided_at, policy.parameters()) }
             }
             Outcome::Review => {
                 let recommended = match &decision.recommendation {
@@ -137,12 +135,6 @@ impl Judged {
             reason: None,
         }
     }
-}
-
-/// When a question asked at `now` ends its request without an answer.
-fn question_ends(policy: &Document, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let term = policy.parameters().duration(QUESTION_TERM)?;
-    now.checked_add_signed(TimeDelta::microseconds(term.micros()))
 }
 
 fn to_row(

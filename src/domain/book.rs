@@ -126,6 +126,14 @@ impl Book {
         self.lots.iter().filter(|lot| lot.is_open()).count()
     }
 
+    /// What may be spent at an instant.
+    ///
+    /// # Errors
+    /// [`BookError::OutOfRange`] on overflow.
+    pub fn spendable(&self, now: DateTime<Utc>) -> Result<Credits, BookError> {
+        Ok(Credits::sum(self.lots.iter().map(|lot| lot.spendable(now)))?)
+    }
+
     /// What the account has now.
     ///
     /// # Errors
@@ -133,7 +141,7 @@ impl Book {
     pub fn balance(&self) -> Result<Balance, BookError> {
         let sum = |of: &dyn Fn(&Lot) -> Credits| Credits::sum(self.lots.iter().map(of));
         Ok(Balance {
-            available: sum(&|lot| lot.spendable(self.now))?,
+            available: self.spendable(self.now)?,
             held: sum(&|lot| lot.held)?,
             frozen: sum(&|lot| lot.frozen)?,
         })

@@ -1,5 +1,6 @@
-//! Business days (§4.1): until when a request must be answered.
+//! Until when a request must be answered (§4.1), in business days, and until when a question waits.
 
+use super::parameters::Parameters;
 use chrono::{
     DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
     TimeZone, Utc, Weekday,
@@ -36,6 +37,9 @@ const MAX_RESPOND_DAYS: u32 = 60;
 const MAX_RESPOND_HOURS: u32 = 1_440;
 
 const NOON_SECONDS: u32 = 43_200;
+
+/// The parameter that says how long a question waits for its answer; a policy without it lets it wait for ever.
+const QUESTION_TERM: &str = "question_term";
 
 /// No clock is further from UTC, so a skipped local time lies within this of itself read as UTC.
 const SEARCH: TimeDelta = TimeDelta::hours(26);
@@ -162,4 +166,11 @@ fn due(since: DateTime<Utc>, calendar: &Calendar) -> Option<DateTime<Utc>> {
         day = calendar.next_business_day(day)?;
     }
     calendar.instant(day.and_time(time))
+}
+
+/// When a question ends its request that nobody answered (§5.2); `None` for never.
+#[must_use]
+pub fn question_ends(asked_at: DateTime<Utc>, parameters: &Parameters) -> Option<DateTime<Utc>> {
+    let term = parameters.duration(QUESTION_TERM)?;
+    asked_at.checked_add_signed(TimeDelta::microseconds(term.micros()))
 }

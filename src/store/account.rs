@@ -17,7 +17,6 @@ pub struct AccountRow {
     pub last_at: DateTime<Utc>,
 }
 
-#[expect(clippy::struct_field_names, reason = "the columns' names")]
 struct Row {
     revision: i64,
     last_seq: i64,

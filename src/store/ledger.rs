@@ -118,7 +118,7 @@ macro_rules! write {
             &$answers.request_ids,
             &$answers.fingerprints,
             &$answers.refused,
-            &$answers.answers,
+            &$answers.texts,
             &$answers.created_at,
         )
         .fetch_one($at.connection())

@@ -101,6 +101,35 @@ async fn the_same_attempt_is_held_once_and_never_for_other_credits() {
 }
 
 #[tokio::test]
+async fn an_attempt_is_known_whatever_is_left_and_after_it_ended() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    let again = |job: &str, cost| service.held_again(job.to_owned(), cost);
+    held(&service, "job-1", 90, 1).await;
+    assert_eq!(again("job-1", 90).await, Ok(UsageStage::Held), "with 10 credits left");
+    captured(&service, "job-1", 1).await;
+    assert_eq!(again("job-1", 90).await, Ok(UsageStage::Captured), "with 10 credits left");
+    held(&service, "job-2", 5, 1).await;
+    captured(&service, "job-2", 1).await;
+    assert_eq!(again("job-2", 5).await, Ok(UsageStage::Captured), "with credits for another");
+    assert_eq!(again("job-2", 4).await, Err("USAGE_ALREADY_EXISTS".to_owned()));
+    assert_eq!(again("job-3", 6).await, Err("INSUFFICIENT_CREDITS".to_owned()));
+    assert_eq!(service.balance("ada", NOON).await, (5, 0, 0));
+    service.audited().await;
+}
+
+impl Service {
+    /// The same attempt held again under another request id.
+    async fn held_again(&self, job: String, cost: i64) -> Result<UsageStage, String> {
+        let answer = self.credits().hold_credits(when(NOON, hold("ada", &job, cost))).await;
+        match answer {
+            Ok(answer) => Ok(answer.into_inner().usage.unwrap().stage()),
+            refused => Err(reason(refused).1),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_attempt_ends_once() {
     let service = Service::start().await;
     service.bought("ada", "pay-1", NOON).await;

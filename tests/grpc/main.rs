@@ -26,6 +26,7 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod money_races;
+mod overload;
 mod pages;
 mod policy_checks;
 mod policy_horizon;

@@ -14,6 +14,7 @@ use makegood::domain::ids::{LotId, PurchaseId};
 use makegood::domain::lot::{Bucket, Lot, NewLot, Source};
 use makegood::domain::purchase::DisputeState;
 use makegood::domain::request::Claim;
+use makegood::policy::calendar::question_ends;
 use makegood::policy::share::Share;
 use makegood::policy::span::Span;
 use makegood::policy::{Document, FactName, Facts, SHIPPED, decide};
@@ -162,6 +163,10 @@ fn broken(document: &Document, cases: &[(String, Case, Facts)]) -> Option<String
     let end = end_of_returned_credits(document);
     if end != Some(at("2025-04-13T10:00:00Z")) {
         return Some(format!("credits that come back after their end live until {end:?}"));
+    }
+    let end = question_ends(at("2025-04-13T10:00:00Z"), document.parameters());
+    if end != Some(at("2025-05-13T10:00:00Z")) {
+        return Some(format!("a question that nobody answers ends its request at {end:?}"));
     }
     cases.iter().find_map(|(name, case, facts)| {
         let found = differences(case, &decide(document, facts));

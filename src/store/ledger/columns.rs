@@ -120,7 +120,7 @@ columns! {
         request_ids: Uuid = key.request_id.0,
         fingerprints: String = answer.fingerprint.clone(),
         refused: bool = answer.refused,
-        answers: String = answer.answer.clone(),
+        texts: String = answer.answer.clone(),
         created_at: DateTime<Utc> = *at,
     }
 }

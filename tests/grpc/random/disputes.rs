@@ -10,13 +10,47 @@ pub(crate) struct Dispute {
     payment_id: String,
     stage: Stage,
     amount: i64,
+    /// While it is open, what it keeps; then, what its end took or let go.
     frozen: i64,
-    /// By lot: what was revoked at once, what was owed, and what of that had been spent.
-    losses: Vec<(usize, i64, i64, i64)>,
+    losses: Vec<Loss>,
+    /// When it was first heard to have happened, and how many were known then.
+    opened: (i64, usize),
     closed_at: Option<i64>,
     last_at: i64,
     heard: Vec<(Event, i64, i64)>,
     suspends: bool,
+}
+
+/// What a lost dispute took from a lot.
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    lot: usize,
+    /// At once.
+    revoked: i64,
+    /// Out of reach: taken if it comes back.
+    owed: i64,
+    /// Of that, what had been spent.
+    spent: i64,
+}
+
+impl Loss {
+    fn cost(&self) -> i64 {
+        self.revoked + self.owed
+    }
+
+    /// Takes at most so many credits out of it, those revoked at once first.
+    fn part(&mut self, credits: i64) -> Self {
+        let revoked = credits.min(self.revoked);
+        let owed = (credits - revoked).min(self.owed);
+        let part = Self { lot: self.lot, revoked, owed, spent: owed.min(self.spent) };
+        *self = Self {
+            lot: self.lot,
+            revoked: self.revoked - part.revoked,
+            owed: self.owed - part.owed,
+            spent: self.spent - part.spent,
+        };
+        part
+    }
 }
 
 impl Auditor {
@@ -47,12 +81,14 @@ impl Auditor {
             _ => None,
         };
         let before = self.disputes.get(&told.dispute_id).map(|known| known.stage);
+        let opened = (at, self.disputes.len());
         let dispute = self.disputes.entry(told.dispute_id.clone()).or_insert_with(|| Dispute {
             payment_id: told.payment_id.clone(),
             stage: end.unwrap_or(Stage::Open),
             amount: news.2,
             frozen: 0,
             losses: Vec::new(),
+            opened,
             closed_at: end.map(|_| at),
             last_at: at,
             heard: Vec::new(),
@@ -61,6 +97,7 @@ impl Auditor {
         let mut canceled = 0;
         if !dispute.heard.contains(&news) {
             dispute.heard.push(news);
+            dispute.opened.0 = dispute.opened.0.min(at);
             dispute.hear(news, end, before);
             let after = dispute.stage;
             if before != Some(after) && self.sales.contains_key(&told.payment_id) {
@@ -68,11 +105,13 @@ impl Auditor {
             }
         }
         let dispute = &self.disputes[&told.dispute_id];
-        let revoked: i64 = dispute.losses.iter().map(|(_, revoked, _, _)| revoked).sum();
-        let shortfall = dispute.losses.iter().map(|(_, _, _, shortfall)| shortfall).sum();
-        let is_open = dispute.stage == Stage::Open;
-        let kept = if is_open { dispute.frozen } else { 0 };
-        let let_go = if is_open { 0 } else { (dispute.frozen - revoked).max(0) };
+        let revoked: i64 = dispute.losses.iter().map(|loss| loss.revoked).sum();
+        let shortfall = dispute.losses.iter().map(|loss| loss.spent).sum();
+        let (kept, let_go) = match dispute.stage {
+            Stage::Open => (dispute.frozen, 0),
+            Stage::Lost => (0, (dispute.frozen - revoked).max(0)),
+            _ => (0, dispute.frozen),
+        };
         let is_placed = self.sales.contains_key(&told.payment_id);
         Answer {
             words: vec![dispute.stage.as_str_name()],
@@ -100,6 +139,9 @@ impl Dispute {
             if before != Some(Stage::Lost) {
                 self.amount = amount;
             }
+        } else if self.stage == Stage::Lost && before != Some(Stage::Lost) {
+            // However late the loss is heard, it tells what was returned.
+            self.amount = amount;
         }
     }
 }
@@ -142,77 +184,127 @@ impl Auditor {
         let another_open = self.disputes.iter().any(|(id, other)| {
             id != dispute_id && other.payment_id == payment_id && other.stage == Stage::Open
         });
-        let begins = matches!(after, Stage::Open | Stage::Lost) && before != Some(Stage::Open);
-        let frozen = if begins { Some(self.freeze(payment_id)) } else { None };
         let mut dispute = self.disputes.remove(dispute_id).unwrap();
-        dispute.frozen = frozen.unwrap_or(dispute.frozen);
-        let returned = &mut self.sales.get_mut(payment_id).unwrap().returned;
-        let lets_go = match (before, after) {
-            (_, Stage::Lost) => {
-                *returned += dispute.amount;
-                dispute.losses = self.lose(payment_id, dispute.amount);
-                !another_open
+        let others = self.lost_over(payment_id);
+        dispute.frozen = match (before, after) {
+            (_, Stage::Open) => {
+                self.freeze(payment_id);
+                self.frozen_of(payment_id)
             }
-            (Some(Stage::Lost), Stage::Won | Stage::Withdrawn) => {
-                *returned -= dispute.amount;
-                self.reinstate(&std::mem::take(&mut dispute.losses));
-                false
+            (before, Stage::Lost) => {
+                if before != Some(Stage::Open) {
+                    self.freeze(payment_id);
+                }
+                self.sales.get_mut(payment_id).unwrap().returned += dispute.amount;
+                dispute.losses = self.lose(payment_id, &others);
+                let revoked: i64 = dispute.losses.iter().map(|loss| loss.revoked).sum();
+                revoked + if another_open { 0 } else { self.unfreeze(payment_id) }
             }
-            // An end in our favour that is the first news of a dispute has nothing to let go.
-            (Some(_), Stage::Won | Stage::Withdrawn) => !another_open,
-            _ => false,
+            (Some(Stage::Lost), _) => {
+                let revoked: i64 = dispute.losses.iter().map(|loss| loss.revoked).sum();
+                let let_go = (dispute.frozen - revoked).max(0);
+                self.sales.get_mut(payment_id).unwrap().returned -= dispute.amount;
+                let losses = std::mem::take(&mut dispute.losses);
+                let_go + self.reinstate(payment_id, &losses, &others)
+            }
+            (Some(_), _) if !another_open => self.unfreeze(payment_id),
+            // Another keeps them; or it was never heard to be open, and has nothing to let go.
+            _ => 0,
         };
-        if lets_go {
-            self.unfreeze(payment_id);
-        }
         self.disputes.insert(dispute_id.to_owned(), dispute);
     }
 
-    /// What a dispute that was won after all had taken; what is still owed is forgiven first.
-    fn reinstate(&mut self, losses: &[(usize, i64, i64, i64)]) {
-        for (lot, revoked, owed, _) in losses {
-            let forgiven = self.lots.all[*lot].owed.min(revoked + owed);
-            self.lots.all[*lot].owed -= forgiven;
-            self.lots.give_back(*lot, Bucket::Revoked, revoked + owed - forgiven);
-        }
+    /// The lost disputes over a payment, oldest first.
+    fn lost_over(&self, payment_id: &str) -> Vec<String> {
+        let lost = |dispute: &Dispute| dispute.payment_id == payment_id && dispute.stage == Stage::Lost;
+        let mut lost: Vec<_> = self.disputes.iter().filter(|(_, dispute)| lost(dispute)).collect();
+        lost.sort_by_key(|(_, dispute)| dispute.opened);
+        lost.into_iter().map(|(id, _)| id.clone()).collect()
     }
 
-    fn unfreeze(&mut self, payment_id: &str) {
+    /// What the bank has returned the price of, of a lot's credits.
+    fn share(&self, payment_id: &str, lot: usize) -> i64 {
+        let sale = &self.sales[payment_id];
+        self.lots.all[lot].granted() * sale.returned.min(sale.price) / sale.price
+    }
+
+    /// What lost disputes took from a lot together.
+    fn told(&self, disputes: &[String], lot: usize) -> i64 {
+        let losses = disputes.iter().flat_map(|id| &self.disputes[id].losses);
+        losses.filter(|loss| loss.lot == lot).map(Loss::cost).sum()
+    }
+
+    /// A dispute that was won after all gives back what all together took beyond the share of what the bank has still
+    /// returned; the rest of what it took is the oldest other's. What is owed is forgiven first.
+    fn reinstate(&mut self, payment_id: &str, losses: &[Loss], others: &[String]) -> i64 {
+        let mut given_back = 0;
+        for loss in losses {
+            let lot = loss.lot;
+            let (share, told) = (self.share(payment_id, lot), self.told(others, lot));
+            let share = if others.is_empty() { 0 } else { share };
+            let mut freed = *loss;
+            let kept = freed.part((share - told).max(0));
+            if kept.cost() > 0 {
+                self.disputes.get_mut(&others[0]).unwrap().losses.push(kept);
+            }
+            let mut target = freed.cost();
+            let mut excess = (told - share).max(0);
+            for id in others {
+                for other in self.disputes.get_mut(id).unwrap().losses.iter_mut().filter(|of| of.lot == lot) {
+                    let less = other.part((other.cost() - excess).max(0));
+                    excess -= other.cost();
+                    target += other.cost();
+                    *other = less;
+                }
+            }
+            let forgiven = self.lots.all[lot].owed.min(target);
+            self.lots.all[lot].owed -= forgiven;
+            self.lots.give_back(lot, Bucket::Revoked, target - forgiven);
+            given_back += target - forgiven;
+        }
+        given_back
+    }
+
+    fn frozen_of(&self, payment_id: &str) -> i64 {
+        let lots = self.lots.sold_with(payment_id);
+        lots.into_iter().map(|lot| self.lots.all[lot].has(Bucket::Frozen)).sum()
+    }
+
+    fn unfreeze(&mut self, payment_id: &str) -> i64 {
+        let mut unfrozen = 0;
         for lot in self.lots.sold_with(payment_id) {
             self.lots.all[lot].disputed = false;
             let credits = self.lots.all[lot].has(Bucket::Frozen);
             self.lots.give_back(lot, Bucket::Frozen, credits);
+            unfrozen += credits;
         }
+        unfrozen
     }
 
-    fn freeze(&mut self, payment_id: &str) -> i64 {
-        let mut frozen = 0;
+    fn freeze(&mut self, payment_id: &str) {
         for lot in self.lots.sold_with(payment_id) {
             let credits = self.lots.all[lot].has(Bucket::Available);
-            let is_over = self.lots.is_over(lot);
-            let to = if is_over { Bucket::Expired } else { Bucket::Frozen };
+            let to = if self.lots.is_over(lot) { Bucket::Expired } else { Bucket::Frozen };
             self.lots.carry(lot, Bucket::Available, to, credits);
             self.lots.all[lot].disputed = true;
-            frozen += if is_over { 0 } else { credits };
         }
-        frozen
     }
 
-    /// Revokes in proportion to what the bank returned of the price; what is out of reach is owed.
-    fn lose(&mut self, payment_id: &str, amount: i64) -> Vec<(usize, i64, i64, i64)> {
-        let price = self.sales[payment_id].price;
+    /// Revokes until all lost disputes together took the share of what the bank returned of the price; what is out of
+    /// reach is owed.
+    fn lose(&mut self, payment_id: &str, others: &[String]) -> Vec<Loss> {
         let mut losses = Vec::new();
         for lot in self.lots.sold_with(payment_id) {
+            let share = (self.share(payment_id, lot) - self.told(others, lot)).max(0);
             let pot = &self.lots.all[lot];
-            let share = pot.granted() * amount.min(price) / price;
             let gone = pot.has(Bucket::Expired) + pot.has(Bucket::Revoked);
             let due = share.min((pot.granted() - gone - pot.owed).max(0));
             let spent = pot.has(Bucket::Held) + pot.has(Bucket::Consumed) - pot.owed;
-            let now = due.min(pot.has(Bucket::Frozen));
-            let shortfall = (due - now).min(spent.max(0));
-            self.lots.carry(lot, Bucket::Frozen, Bucket::Revoked, now);
-            self.lots.all[lot].owed += due - now;
-            losses.push((lot, now, due - now, shortfall));
+            let revoked = due.min(pot.has(Bucket::Frozen));
+            let owed = due - revoked;
+            self.lots.carry(lot, Bucket::Frozen, Bucket::Revoked, revoked);
+            self.lots.all[lot].owed += owed;
+            losses.push(Loss { lot, revoked, owed, spent: owed.min(spent.max(0)) });
         }
         losses
     }
