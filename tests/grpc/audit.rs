@@ -257,6 +257,7 @@ async fn words_that_their_owner_erases_are_no_lie_and_rows_of_before_can_be_witn
     owner.execute("SET ROLE makegood_owner").await.unwrap();
     for erasure in [
         "UPDATE operator_note SET reason = NULL",
+        "UPDATE request_note SET text = NULL",
         "UPDATE request_text SET account_email = NULL",
         "DELETE FROM request_text",
         "DELETE FROM failure_text",

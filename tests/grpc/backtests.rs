@@ -1,13 +1,14 @@
 //! What another policy would have made of what was decided.
 
 use crate::policy_versions::{NOON, publish, two_weeks, version};
-use crate::service::{Service, fields, later, reason, timestamp, usd, when};
+use crate::service::{Service, fields, later, reason, request_id, timestamp, usd, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
 use sqlx::Executor;
 use tonic::Code;
 use v1::backtest_policy_request::Candidate;
 use v1::backtest_policy_response::Update;
+use v1::resolve_refund_request_request as resolve;
 use v1::{Claim, Outcome};
 
 fn of(document: &str) -> v1::BacktestPolicyRequest {
@@ -41,6 +42,20 @@ impl Service {
         came.unwrap()
     }
 
+    async fn denied_by_a_person(&self, account_id: &str, opened: v1::RefundRequest) {
+        let deny = resolve::Deny { clauses: vec!["5.3".to_owned()], sentence: "No (§5.3).".to_owned() };
+        let denial = v1::ResolveRefundRequestRequest {
+            request_id: request_id(),
+            account_id: account_id.to_owned(),
+            refund_request_id: opened.refund_request_id,
+            etag: opened.etag,
+            reason: "looked at it".to_owned(),
+            resolution: Some(resolve::Resolution::Deny(deny)),
+            ..Default::default()
+        };
+        self.refunds().resolve_refund_request(when(NOON, denial)).await.unwrap();
+    }
+
     /// A payment made twice, of which the second is claimed so many days later.
     async fn doubled(&self, account_id: &str, days: i64) -> v1::EvaluateRequestResponse {
         for number in 1..=2 {
@@ -70,11 +85,15 @@ async fn flips_money_and_credits_are_counted() {
     // One that no window concerns.
     service.bought("eve", "pay-eve", NOON).await;
     service.claim("eve", "pay-eve", Claim::ChangeOfMind, NOON).await;
+    // One that went to a person, whose decision no policy makes.
+    service.bought("fay", "pay-fay", NOON).await;
+    let opened = service.claim("fay", "pay-fay", Claim::Other, NOON).await.refund_request.unwrap();
+    service.denied_by_a_person("fay", opened).await;
     let rows = service.rows().await;
 
     let three_days = version("three-days", r#"claim_window = "7d""#, r#"claim_window = "3d""#);
     let report = service.backtest(of(&three_days)).await;
-    assert_eq!((report.replayed, report.not_replayable, report.unchanged), (5, 0, 4));
+    assert_eq!((report.replayed, report.not_replayable, report.unchanged), (6, 0, 5));
     let money = v1::BacktestMoney {
         currency_code: "USD".to_owned(),
         stored_minor_units: 3 * 999,
@@ -115,7 +134,7 @@ async fn credits_that_would_not_be_given_are_counted() {
     service.failed("ada", "job-1", "unknown", NOON).await;
     // Nobody knew whose fault it was until an incident was declared: now the claim gives the credits back.
     let incident = v1::DeclareIncidentRequest {
-        request_id: crate::service::request_id(),
+        request_id: request_id(),
         title: "drivers".to_owned(),
         start_time: Some(timestamp("2025-03-03T11:00:00Z")),
         end_time: Some(timestamp("2025-03-03T13:00:00Z")),

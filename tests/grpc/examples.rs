@@ -147,7 +147,10 @@ async fn one_broken_picture_is_given_back_once() {
     assert_eq!(service.balance("ada", &hours(24)).await, (100, 0, 0));
     assert_eq!(ask("job-1", &hours(24)).await, is("13", Outcome::Deny, &[]));
     // An attempt that we do not know is for a person; one that is not named is asked for.
-    assert_eq!(ask("of-another", &hours(24)).await, is("17", Outcome::Review, &[]));
+    let unknown =
+        v1::EvaluateRequestRequest { request_id: String::new(), validate_only: true, ..claim("of-another") };
+    let unknown = service.refunds().evaluate_request(when(&hours(24), unknown)).await.unwrap().into_inner();
+    assert_eq!(answer(&unknown.decision.unwrap()), is("17", Outcome::Review, &[]));
     let nameless = service.claim("ada", "pay-1", Claim::DefectiveOutput, &hours(24)).await.decision.unwrap();
     assert_eq!(answer(&nameless), is("14", Outcome::RequestInformation, &[]));
     assert_eq!(nameless.requested_details, ["attempt"]);

@@ -137,7 +137,8 @@ async fn the_claim(service: &Service, seen: &mut Seen) {
     };
     let found = facts(service, paper(1, "claims", "pay-claims"), &hours(1)).await;
     seen.take(&found, &[("evidence_given", "true"), ("evidence_reused", "false")]);
-    let opened = paper(1, "claims", "pay-claims");
+    // A purchase has one open request, so the other case with the same paper names none.
+    let opened = v1::EvaluateRequestRequest { purchase: None, ..paper(1, "claims", "") };
     service.refunds().evaluate_request(when(&hours(1), opened)).await.unwrap();
     let found = facts(service, paper(1, "claims", "pay-claims"), &hours(2)).await;
     seen.take(&found, &[("evidence_given", "true"), ("evidence_reused", "true")]);

@@ -5,11 +5,12 @@ use super::{LATER, day, found_after, one};
 use crate::by_hand::grant;
 use crate::incidents::{incident, resolution};
 use crate::restorations::restoration;
-use crate::service::{Service, evaluate, restore, timestamp, when};
+use crate::service::{Service, evaluate, request_id, restore, timestamp, when};
 use makegood::audit::{Check, Violation};
 use makegood::proto::makegood::v1;
 use sqlx::Executor;
 use std::collections::BTreeSet;
+use v1::resolve_refund_request_request as resolve;
 
 /// What no check can know, and why.
 ///
@@ -70,9 +71,11 @@ pub(super) async fn full_day() -> Service {
     let request = v1::EvaluateRequestRequest {
         details: Some(details),
         evidence: vec![paper],
-        ..evaluate("eve", "eve-1", v1::Claim::TechnicalIssue)
+        ..evaluate("eve", "eve-2", v1::Claim::TechnicalIssue)
     };
+    service.bought("eve", "eve-2", LATER).await;
     service.refunds().evaluate_request(when(LATER, request)).await.unwrap();
+    service.decided_by_a_person().await;
     let incident_id = service.declared(incident(None)).await.incident_id;
     let over = resolution(&incident_id, "2025-03-05T19:00:00Z");
     service.incidents().resolve_incident(when(LATE, over)).await.unwrap();
@@ -83,12 +86,47 @@ pub(super) async fn full_day() -> Service {
     let mut superuser = service.database().await;
     let drops = one(
         &service,
-        "SELECT string_agg(format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname), '; ')
-         FROM pg_constraint WHERE contype IN ('c', 'u') AND connamespace = 'public'::regnamespace",
+        "SELECT string_agg(drops, '; ') FROM (
+            SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drops
+            FROM pg_constraint WHERE contype IN ('c', 'u') AND connamespace = 'public'::regnamespace
+            UNION ALL
+            SELECT format('DROP INDEX %s', c.oid::regclass) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace
+                AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid)) AS all_of_them",
     )
     .await;
     superuser.execute(sqlx::AssertSqlSafe(drops)).await.unwrap();
     service
+}
+
+impl Service {
+    /// A person approves Eve's request and leaves a note.
+    async fn decided_by_a_person(&self) {
+        let query = v1::ListRefundRequestsRequest {
+            account_id: "eve".to_owned(),
+            claim: v1::Claim::Other.into(),
+            ..Default::default()
+        };
+        let listed = self.refunds().list_refund_requests(when(LATER, query)).await.unwrap().into_inner();
+        let request = &listed.refund_requests[0];
+        let approve = resolve::Approve {
+            remedies: vec![v1::Remedy { kind: v1::RemedyKind::Compensate.into(), credits: 5, amount: None }],
+            ..Default::default()
+        };
+        let resolution = v1::ResolveRefundRequestRequest {
+            request_id: request_id(),
+            account_id: "eve".to_owned(),
+            refund_request_id: request.refund_request_id.clone(),
+            etag: request.etag.clone(),
+            reason: "it was our fault".to_owned(),
+            note: "called her".to_owned(),
+            assignee: Some("agent:kim".to_owned()),
+            resolution: Some(resolve::Resolution::Approve(approve)),
+        };
+        let mut resolution = when(LATER, resolution);
+        resolution.metadata_mut().insert("makegood-test-caller", "agent:kim".parse().unwrap());
+        self.refunds().resolve_refund_request(resolution).await.unwrap();
+    }
 }
 
 /// The tables that hold something, and the columns of each one's key.

@@ -81,7 +81,7 @@ async fn a_resolution_that_cannot_be_read_names_every_field() {
             vec!["request_id", "account_id", "refund_request_id", "etag", "reason", "resolution", "note"],
         ),
         (
-            approve(vec![remedy(0, -1, Some(v1::Money::default())), remedy(7, 0, None)]),
+            approve(vec![remedy(0, -1, Some(v1::Money::default())), remedy(8, 0, None)]),
             vec![
                 "approve.remedies[0].kind",
                 "approve.remedies[0].credits",
