@@ -2,9 +2,10 @@
 
 use crate::audit::found_at;
 use crate::incidents::{incident, resolution};
-use crate::service::{Service, evaluate, later, purchase, refund_result, request_id, usd, when};
+use crate::service::{Service, evaluate, later, purchase, reason, refund_result, request_id, usd, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
+use v1::resolve_refund_request_request as resolve;
 use v1::{Claim, Outcome, RemedyKind, ReviewReason};
 
 const NO_REFUNDS: &str = include_str!("../../policies/examples/no-refunds.toml");
@@ -104,6 +105,47 @@ async fn what_the_whole_price_was_paid_for_cannot_be_spent_when_it_comes_back() 
     service.refunds().record_refund_result(when(&hours(4), result)).await.unwrap();
     assert_eq!(service.balance("ada", &hours(4)).await, (100, 0, 0));
     assert_eq!(found_at(&service, None, &hours(4)).await, []);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_person_approves_is_less_the_fee_that_the_policy_takes() {
+    let less_a_fee = FOURTEEN_DAYS.replacen(
+        "{ refund_full = { used_at_list_price = true } }",
+        "{ refund_full = { fee = { USD = 100 } } }",
+        1,
+    );
+    assert_ne!(less_a_fee, FOURTEEN_DAYS);
+    let service = Service::start_with(&less_a_fee).await;
+    bought_in_germany(&service, "pay-1").await;
+    let given = service.claim("ada", "pay-1", Claim::ChangeOfMind, &hours(1)).await.refund_request.unwrap();
+    assert_eq!(given.refunds[0].amount, usd(899));
+    let failed = refund_result("ada", &given.refunds[0].refund_id, v1::RefundResult::Failed, &hours(2));
+    let failed = service.refunds().record_refund_result(when(&hours(2), failed)).await.unwrap().into_inner();
+    let reopened = failed.refund_request.unwrap();
+    let approve = async |remedies: Vec<v1::Remedy>| {
+        let yes = v1::ResolveRefundRequestRequest {
+            request_id: request_id(),
+            account_id: "ada".to_owned(),
+            refund_request_id: reopened.refund_request_id.clone(),
+            etag: reopened.etag.clone(),
+            reason: "by bank transfer".to_owned(),
+            resolution: Some(resolve::Resolution::Approve(resolve::Approve {
+                remedies,
+                ..Default::default()
+            })),
+            ..Default::default()
+        };
+        let mut yes = when(&hours(3), yes);
+        yes.metadata_mut().insert("makegood-test-caller", "agent:kim".parse().unwrap());
+        service.refunds().resolve_refund_request(yes).await
+    };
+    let whole = v1::Remedy { kind: RemedyKind::RefundFull.into(), credits: 0, amount: usd(999) };
+    assert_eq!(reason(approve(vec![whole]).await).1, "REMEDY_NOT_POSSIBLE");
+    // What was given in vain is given again.
+    let decision = approve(Vec::new()).await.unwrap().into_inner().decision.unwrap();
+    assert_eq!(answer(&decision).2, [(RemedyKind::RefundFull, 100, Some(899))]);
+    assert_eq!(found_at(&service, None, &hours(3)).await, []);
     service.stop().await;
 }
 
