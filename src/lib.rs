@@ -13,6 +13,7 @@ pub mod policy;
 pub mod policy_command;
 pub mod postgres;
 pub mod proto;
+mod records;
 pub mod serve;
 pub mod server;
 pub mod store;

@@ -2,16 +2,12 @@
 
 use super::{Check, Listener, Scope, Tally, Violation};
 use crate::clock::Clock;
-use crate::config::{self, AuditSettings};
-use crate::postgres::{Cluster, Options, is_made};
-use crate::store::Store;
-use anyhow::{Context, bail};
+use crate::config::AuditSettings;
+use crate::records::Records;
+use anyhow::Context;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-
-/// The database inside a private cluster.
-const DATABASE: &str = "makegood";
 
 /// Rows between two signs of progress: often enough to see that it lives, seldom enough to cost nothing.
 const PROGRESS_EVERY: u64 = 10_000;
@@ -21,50 +17,19 @@ const PROGRESS_EVERY: u64 = 10_000;
 /// # Errors
 /// A sentence for the person who started it, when the audit could not be made or finished.
 pub async fn audit(settings: AuditSettings) -> anyhow::Result<bool> {
-    let (cluster, url) = match settings.database.url() {
-        Some(url) => (None, url.expose().to_owned()),
-        None => {
-            let cluster = start_private(&settings).await?;
-            let url = cluster.url(DATABASE);
-            (Some(cluster), url)
-        }
-    };
-    let audited = audit_database(&url, &settings).await;
-    if let Some(cluster) = cluster {
-        cluster.stop().await?;
-    }
+    let records = Records::open(&settings.database).await?;
+    let audited = audit_records(&records, &settings).await;
+    records.close().await?;
     Ok(audited?.violations == 0)
 }
 
-async fn start_private(settings: &AuditSettings) -> anyhow::Result<Cluster> {
-    let data_dir = settings.database.data_dir().map_err(anyhow::Error::msg)?;
-    if !is_made(&data_dir) {
-        bail!(
-            "there is no private database in `{}`: name another folder with --data-dir, or a server of yours with \
-             --database-url",
-            data_dir.display()
-        );
-    }
-    let options = Options {
-        data_dir: Some(data_dir),
-        durable: true,
-        bin_dir: settings.database.pg_bin_dir().map(ToOwned::to_owned),
-        search_path: config::search_path(),
-    };
-    Ok(Cluster::start(options).await?)
-}
-
-async fn audit_database(url: &str, settings: &AuditSettings) -> anyhow::Result<Tally> {
-    let store = Store::connect_to_audit(url).await.context("the database does not answer")?;
-    if !store.check_migrations().await? {
-        bail!("the database is not at this version's schema: run `makegood migrate` first");
-    }
+async fn audit_records(records: &Records, settings: &AuditSettings) -> anyhow::Result<Tally> {
     let scope = Scope { since: settings.since, now: Clock::system().now() };
     let terminal = Some(std::io::stderr()).filter(IsTerminal::is_terminal);
     let mut printer = Printer::new(settings.json, std::io::stdout(), terminal);
-    let tally = super::run(&store, scope, &mut printer).await.context("the audit could not be finished")?;
+    let tally =
+        super::run(&records.store, scope, &mut printer).await.context("the audit could not be finished")?;
     printer.summary(tally)?;
-    store.close().await;
     Ok(tally)
 }
 

@@ -4,18 +4,14 @@ use crate::command::{
     Backtest, BacktestAnswer, BacktestExample, BacktestQuery, BacktestReport, Candidate, Flip, Reference,
     Sums,
 };
-use crate::config::{self, BacktestSettings};
+use crate::config::BacktestSettings;
 use crate::domain::money::{Currency, Money};
-use crate::postgres::{Cluster, Options, is_made};
-use crate::store::Store;
-use anyhow::{Context, bail};
+use crate::records::Records;
+use anyhow::Context;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// The database inside a private cluster.
-const DATABASE: &str = "makegood";
 
 /// Kinds of flips that are printed; a person reads no more, and a program asks over gRPC.
 const MOST_FLIPS: usize = 40;
@@ -28,45 +24,17 @@ pub(super) async fn run(settings: BacktestSettings) -> anyhow::Result<()> {
     } else {
         Candidate::Version(settings.policy.clone())
     };
-    let (cluster, url) = match settings.database.url() {
-        Some(url) => (None, url.expose().to_owned()),
-        None => {
-            let cluster = start_private(&settings).await?;
-            let url = cluster.url(DATABASE);
-            (Some(cluster), url)
-        }
-    };
-    let done = backtest(&url, &settings, candidate).await;
-    if let Some(cluster) = cluster {
-        cluster.stop().await?;
-    }
+    let records = Records::open(&settings.database).await?;
+    let done = backtest(&records, &settings, candidate).await;
+    records.close().await?;
     super::print(&done?)
 }
 
-async fn start_private(settings: &BacktestSettings) -> anyhow::Result<Cluster> {
-    let data_dir = settings.database.data_dir().map_err(anyhow::Error::msg)?;
-    if !is_made(&data_dir) {
-        bail!(
-            "there is no private database in `{}`: name another folder with --data-dir, or a server of yours with \
-             --database-url",
-            data_dir.display()
-        );
-    }
-    let options = Options {
-        data_dir: Some(data_dir),
-        durable: true,
-        bin_dir: settings.database.pg_bin_dir().map(ToOwned::to_owned),
-        search_path: config::search_path(),
-    };
-    Ok(Cluster::start(options).await?)
-}
-
-async fn backtest(url: &str, settings: &BacktestSettings, candidate: Candidate) -> anyhow::Result<String> {
-    // The auditor's rights: a backtest reads decisions and nothing that a customer wrote.
-    let store = Store::connect_to_audit(url).await.context("the database does not answer")?;
-    if !store.check_migrations().await? {
-        bail!("the database is not at this version's schema: run `makegood migrate` first");
-    }
+async fn backtest(
+    records: &Records,
+    settings: &BacktestSettings,
+    candidate: Candidate,
+) -> anyhow::Result<String> {
     let query = BacktestQuery {
         candidate,
         from: settings.from,
@@ -74,7 +42,7 @@ async fn backtest(url: &str, settings: &BacktestSettings, candidate: Candidate) 
         decided_under: settings.decided_under.clone(),
     };
     let begun = Instant::now();
-    let mut backtest = Backtest::begin(&store, query).await?;
+    let mut backtest = Backtest::begin(&records.store, query).await?;
     let shows_progress = std::io::stderr().is_terminal();
     let status = |text: &str| {
         if shows_progress {
@@ -88,9 +56,7 @@ async fn backtest(url: &str, settings: &BacktestSettings, candidate: Candidate) 
     }
     status("");
     let (done, _) = backtest.progress();
-    let report = told(&backtest.report(), done, begun.elapsed());
-    store.close().await;
-    Ok(report)
+    Ok(told(&backtest.report(), done, begun.elapsed()))
 }
 
 /// The report as a person reads it.

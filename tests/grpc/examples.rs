@@ -118,6 +118,7 @@ async fn what_a_person_approves_is_less_the_fee_that_the_policy_takes() {
     assert_ne!(less_a_fee, FOURTEEN_DAYS);
     let service = Service::start_with(&less_a_fee).await;
     bought_in_germany(&service, "pay-1").await;
+    service.used("ada", "job-1", 10, &hours(1)).await;
     let given = service.claim("ada", "pay-1", Claim::ChangeOfMind, &hours(1)).await.refund_request.unwrap();
     assert_eq!(given.refunds[0].amount, usd(899));
     let failed = refund_result("ada", &given.refunds[0].refund_id, v1::RefundResult::Failed, &hours(2));
@@ -144,7 +145,7 @@ async fn what_a_person_approves_is_less_the_fee_that_the_policy_takes() {
     assert_eq!(reason(approve(vec![whole]).await).1, "REMEDY_NOT_POSSIBLE");
     // What was given in vain is given again.
     let decision = approve(Vec::new()).await.unwrap().into_inner().decision.unwrap();
-    assert_eq!(answer(&decision).2, [(RemedyKind::RefundFull, 100, Some(899))]);
+    assert_eq!(answer(&decision).2, [(RemedyKind::RefundFull, 90, Some(899))]);
     assert_eq!(found_at(&service, None, &hours(3)).await, []);
     service.stop().await;
 }
