@@ -31,7 +31,7 @@ const ROOMS: [Room; 11] = [
     },
     Room {
         name: "audit",
-        neighbours: &["domain", "store", "clock", "config", "postgres"],
+        neighbours: &["domain", "store", "clock", "config", "records"],
         forbidden: &["sqlx", "tonic", "prost", "prost_types"],
     },
     Room { name: "demo", neighbours: &["proto", "config", "clock"], forbidden: &["sqlx"] },
