@@ -20,3 +20,7 @@ CREATE INDEX lot_available_by_expiry ON lot (expires_at, account_id) WHERE is_sp
 ALTER TABLE account SET (fillfactor = 70);
 ALTER TABLE lot SET (fillfactor = 70);
 ALTER TABLE allocation SET (fillfactor = 80);
+
+-- The holds of one account whose time is over are found among all that are due: few at any time, and each hold would pay
+-- for an index of its own.
+DROP INDEX usage_held;

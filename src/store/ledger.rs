@@ -40,6 +40,9 @@ pub struct WriteSet<'a> {
     pub answers: Vec<(Key<'a>, &'a StoredAnswer, DateTime<Utc>)>,
 }
 
+/// The SQLSTATE of a division by zero: the statement's way to take everything back when an account was changed.
+const CHANGED: &str = "22012";
+
 /// The statement's arguments are its columns, table by table; a function could not be this long.
 macro_rules! write {
     ($at:expr, $accounts:ident, $lots:ident, $usages:ident, $allocations:ident, $entries:ident, $answers:ident) => {
@@ -127,7 +130,7 @@ macro_rules! write {
 }
 
 /// Writes all of it, if every account still has the revision that it was read with; says whether it had. Each
-/// account that moves on has the next revision then.
+/// account that moves on has the next revision then. A transaction in which it had not can only be rolled back.
 ///
 /// # Errors
 /// [`Error::Refused`] when a row would lie or exists; a failure of the database.
@@ -138,8 +141,10 @@ pub async fn write(at: &mut impl Connected, set: &WriteSet<'_>) -> Result<bool, 
     let (accounts, lots) = (Accounts::of(&set.accounts), Lots::of(&set.lots));
     let (usages, allocations) = (Usages::of(&set.usages), Allocations::of(&set.usages));
     let (entries, answers) = (Entries::of(&set.entries), Answers::of(&set.answers));
-    let written = write!(at, accounts, lots, usages, allocations, entries, answers);
-    written.map_err(if commits(at) { in_doubt } else { Error::from })
+    match write!(at, accounts, lots, usages, allocations, entries, answers) {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(CHANGED) => Ok(false),
+        written => written.map_err(if commits(at) { in_doubt } else { Error::from }),
+    }
 }
 
 const fn commits<C: Connected>(_: &C) -> bool {

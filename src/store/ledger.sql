@@ -1,18 +1,22 @@
 -- Everything that changes an account's records, in one statement: it is carried out whole while the accounts are as
--- they were read, and not at all when one of them is not. Accounts are locked first, in ascending order.
-WITH locked AS MATERIALIZED (
-    SELECT account.account_id
-    FROM account JOIN unnest($1::text[], $2::bigint[]) AS seen (account_id, revision) USING (account_id, revision)
-    ORDER BY account.account_id
-    FOR NO KEY UPDATE OF account
-), unchanged AS MATERIALIZED (
-    SELECT count(*) = cardinality($1::text[]) AS holds FROM locked
-), accounts AS (
+-- they were read, and fails when one of them is not. Accounts come first, in ascending order: their change locks them. One
+-- that an answer only rests on needs no lock: it was as its page says when the statement began, and so the answer was
+-- true then. Where one was changed by somebody else, `holds` divides by zero, which takes everything back.
+WITH account_rows AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::boolean[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+        AS account_row (account_id, revision, moves, last_seq, last_hash, last_at)
+), moved AS (
     UPDATE account SET revision = account.revision + 1, last_seq = now.last_seq, last_hash = now.last_hash,
         last_at = now.last_at
-    FROM unnest($1::text[], $3::boolean[], $4::bigint[], $5::bytea[], $6::timestamptz[])
-        AS now (account_id, moves, last_seq, last_hash, last_at)
-    WHERE now.moves AND account.account_id = now.account_id AND (SELECT holds FROM unchanged)
+    FROM account_rows AS now
+    WHERE now.moves AND account.account_id = now.account_id AND account.revision = now.revision
+    RETURNING account.account_id
+), seen AS MATERIALIZED (
+    SELECT account.account_id FROM account JOIN account_rows USING (account_id, revision)
+    WHERE NOT account_rows.moves
+), unchanged AS MATERIALIZED (
+    SELECT 1 / (cardinality($1::text[]) = (SELECT count(*) FROM moved) + (SELECT count(*) FROM seen))::integer = 1
+        AS holds
 ), lot_rows AS MATERIALIZED (
     SELECT * FROM unnest($7::boolean[], $8::text[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
         $13::integer[], $14::timestamptz[], $15::timestamptz[], $16::bigint[], $17::bigint[], $18::bigint[],
