@@ -151,9 +151,9 @@ async fn load(url: &str, decisions: i64) -> anyhow::Result<usize> {
         "INSERT INTO account (account_id, last_at, created_at)
             SELECT 'account-' || n, now(), now() FROM generate_series(0, {requests}) n;
          INSERT INTO refund_request (account_id, refund_request_id, names_purchase, claim, stage, received_at, respond_by,
-                policy_version, revision, opened_by)
+                policy_version, revision, opened_by, closed_at)
             SELECT 'account-' || n, lpad(to_hex(n), 32, '0')::uuid, true, 'other', 'denied', now(), now(), '{version}', 1,
-                'bench'
+                'bench', now()
             FROM generate_series(0, {requests}) n;
          INSERT INTO decision (account_id, refund_request_id, ordinal, decision_id, outcome, row, policy_version,
                 document_sha256, facts_sha256, decision_sha256, facts, body, decided_at)

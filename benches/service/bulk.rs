@@ -20,7 +20,7 @@ const LOAD: &str = "
 
 const HOLD: &str = "
     WITH moved AS (
-        UPDATE account SET last_seq = new.seq, last_hash = new.hash, last_at = $11
+        UPDATE account SET revision = revision + 1, last_seq = new.seq, last_hash = new.hash, last_at = $11
         FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS new (account_id, seq, hash)
         WHERE account.account_id = new.account_id
     ), taken AS (
@@ -44,7 +44,7 @@ const HOLD: &str = "
 
 const CAPTURE: &str = "
     WITH moved AS (
-        UPDATE account SET last_seq = new.seq, last_hash = new.hash, last_at = $11
+        UPDATE account SET revision = revision + 1, last_seq = new.seq, last_hash = new.hash, last_at = $11
         FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS new (account_id, seq, hash)
         WHERE account.account_id = new.account_id
     ), taken AS (
