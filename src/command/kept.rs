@@ -18,13 +18,18 @@ const MAX_WEIGHT: usize = 10_000;
 pub(super) struct Kept {
     young: HashMap<AccountId, Page>,
     old: HashMap<AccountId, Page>,
+    /// Of the young one.
     weight: usize,
 }
 
 impl Kept {
     /// Takes an account's page out.
     pub(super) fn take(&mut self, account_id: &AccountId) -> Option<Page> {
-        self.young.remove(account_id).or_else(|| self.old.remove(account_id))
+        if let Some(page) = self.young.remove(account_id) {
+            self.weight = self.weight.saturating_sub(page.weight());
+            return Some(page);
+        }
+        self.old.remove(account_id)
     }
 
     /// Keeps a page.

@@ -3,8 +3,9 @@
 use super::Error;
 use super::batch::{Job, Pages};
 use crate::domain::ids::{AccountId, LotId};
+use crate::domain::lot::Lot;
 use crate::store::{self, Asked, Connected, Known};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a job's attempt, if it is about one, is on its page.
 pub(super) fn is_on_page(job: &dyn Job, pages: &Pages) -> bool {
@@ -34,15 +35,20 @@ pub(super) async fn look_up(
     let known = store::list_known(at, &asked).await?;
     let closed = closed_lots(&asked, &known, pages);
     if !closed.is_empty() {
+        // Each account's together: a book is put in order again once, however many come.
+        let mut lots: BTreeMap<AccountId, Vec<Lot>> = BTreeMap::new();
         for (account_id, lot) in store::list_lots_by_id(at, &closed).await? {
+            lots.entry(account_id).or_default().push(lot);
+        }
+        for (account_id, lots) in lots {
             if let Some(page) = pages.get_mut(&account_id) {
-                page.add(Vec::new(), vec![lot]);
+                page.book.add(lots);
             }
         }
     }
     for (asked, known) in asked.iter().zip(&known) {
         if let (Some(page), Some(usage)) = (pages.get_mut(asked.account_id), &known.usage) {
-            page.add(vec![usage.clone()], Vec::new());
+            page.add(usage.clone());
         }
     }
     Ok(known)

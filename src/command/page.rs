@@ -198,13 +198,10 @@ impl Page {
         })
     }
 
-    /// Adds what was looked up: attempts with the lots that they took from.
-    pub(super) fn add(&mut self, usages: Vec<Usage>, lots: Vec<Lot>) {
-        for usage in usages {
-            self.known.insert(usage.attempt.clone());
-            self.usages.insert(usage.attempt.clone(), usage);
-        }
-        self.book.add(lots);
+    /// Adds an attempt that was looked up. The lots that it took from are added to the book.
+    pub(super) fn add(&mut self, usage: Usage) {
+        self.known.insert(usage.attempt.clone());
+        self.usages.insert(usage.attempt.clone(), usage);
     }
 
     /// Forgets what the next operations are not likely to ask for: ended attempts, and lots with nothing to move.
