@@ -200,6 +200,6 @@ async fn twin(
         order_id: other.order_id,
         paid_at: other.paid_at,
         used: credits.used,
-        refunded: nearest.refunded,
+        refunded: other.refunded_minor > 0,
     }))
 }

@@ -94,7 +94,7 @@ pub struct Twin {
     pub paid_at: DateTime<Utc>,
     /// Bought credits of it that were used.
     pub used: Credits,
-    /// Whether any of it was paid back, or is being.
+    /// Whether any of it has been paid back.
     pub refunded: bool,
 }
 

@@ -266,7 +266,7 @@ fn why_distinct(records: &Records, twin: &Twin) -> Option<String> {
         return None;
     }
     Some(format!(
-        "Payment {} of {} (order {}) is a purchase of its own: {}.",
+        "This payment is no duplicate of payment {} of {} (order {}): {}.",
         twin.payment_id,
         instant(twin.paid_at),
         twin.order_id,

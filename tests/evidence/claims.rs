@@ -60,7 +60,7 @@ fn another_payment_is_called_distinct_only_where_the_records_show_it() {
     assert_eq!(explained(day, 0, 80, false), "");
     assert_eq!(explained(day, 45, 0, false), "");
     let beyond = explained(TimeDelta::hours(25), 0, 80, false);
-    assert!(beyond.ends_with("is a purchase of its own: it was paid 25 hours apart."), "{beyond}");
+    assert!(beyond.ends_with("(order A-0907): it was paid 25 hours apart."), "{beyond}");
     let both = explained(day, 45, 80, false);
     assert!(both.ends_with("credits of both were used (45 of this purchase, 80 of the other)."), "{both}");
     assert!(explained(day, 0, 0, true).ends_with("the other one was paid back."));

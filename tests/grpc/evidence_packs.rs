@@ -245,6 +245,8 @@ async fn money_that_was_paid_back_and_a_payment_that_is_no_duplicate_are_told() 
     }
     let answer = service.claim("ada", "pay-2", Claim::DuplicatePurchase, &hours(1)).await;
     let refund = answer.refund_request.unwrap().refunds.remove(0);
+    let first = service.dispute("pay-1", "dp-1", Event::Opened, &hours(2)).await.chargeback.unwrap();
+    assert_eq!(pack(&service, &first).await.duplicate_charge_id, "", "its money has not left yet");
     let paid = refund_result("ada", &refund.refund_id, RefundResult::Succeeded, &days(1));
     service.refunds().record_refund_result(when(&days(1), paid)).await.unwrap();
     let second = service.dispute("pay-2", "dp-2", Event::Opened, &days(6)).await.chargeback.unwrap();
@@ -260,7 +262,6 @@ async fn money_that_was_paid_back_and_a_payment_that_is_no_duplicate_are_told() 
     );
     // It was paid twice within minutes: nobody says that it was not.
     assert_eq!((second.duplicate_charge_id.as_str(), second.duplicate_charge_explanation.as_str()), ("", ""));
-    let first = service.dispute("pay-1", "dp-1", Event::Opened, &days(6)).await.chargeback.unwrap();
     let first = pack(&service, &first).await;
     assert_eq!(first.duplicate_charge_id, "pay-2");
     assert!(first.duplicate_charge_explanation.ends_with("the other one was paid back."));

@@ -102,7 +102,7 @@ pub(in crate::grpc) fn get_chargeback(
     let v1::GetChargebackRequest { account_id, reference } = request;
     let mut fields = Fields::at(now);
     let reference = match reference {
-        None => fields.wrong("reference", "`chargeback_id` or `dispute` is required"),
+        None => fields.wrong("reference", "is required: `chargeback_id` or `dispute`"),
         Some(Reference::ChargebackId(id)) => {
             fields.own_id("chargeback_id", &id, ChargebackId::parse).map(ChargebackReference::Id)
         }
