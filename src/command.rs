@@ -1,5 +1,6 @@
 //! The story of each RPC: load, decide, record. No SQL text, no wire.
 
+mod account;
 mod attempt;
 mod backtest;
 mod balance;
@@ -9,6 +10,7 @@ mod change;
 mod chargeback;
 mod check_policy;
 mod delivery;
+mod determination;
 mod dispute;
 mod evaluate;
 mod grant;
@@ -33,6 +35,7 @@ mod rehearsal;
 mod remedy;
 mod replay;
 mod restoration;
+mod restriction;
 mod revocation;
 mod ruling;
 mod run;
@@ -59,6 +62,7 @@ pub use crate::policy::{
     RowOutcome, RowResult,
 };
 
+pub use account::{AccountView, GetAccount, MAX_RESTRICTIONS, Words};
 pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
@@ -69,6 +73,7 @@ pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
 pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
+pub use determination::{DeterminationAnswer, DetermineChargeback};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use grant::{GrantAnswer, GrantCredits};
 pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWindow};
@@ -86,6 +91,7 @@ pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
 pub use replay::{ReplayAnswer, ReplayDecision};
 pub use restoration::{RestorationView, RestoreIncident};
+pub use restriction::{ImposeRestriction, ImposedAnswer, LiftRestriction, LiftedAnswer};
 pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use ruling::{Resolution, ResolveRefundRequest};
 pub use run::{Answered, Call, Mutation};

@@ -230,6 +230,7 @@ impl RecordChargeback {
             opened_at: self.occurred_at,
             closed_at: end.map(|_| self.occurred_at),
             last_event_at: self.occurred_at,
+            determined: None,
         })
     }
 

@@ -26,6 +26,10 @@ pub enum Reason {
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
+    /// No such chargeback, or its payment is not recorded.
+    ChargebackNotFound,
+    /// The account has no such restriction.
+    RestrictionNotFound,
     /// No such incident.
     IncidentNotFound,
     /// Fewer credits are available than needed.
@@ -74,6 +78,8 @@ pub enum Reason {
     PolicyVersionExists,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
+    /// The restriction was lifted before.
+    RestrictionAlreadyLifted,
     /// The incident is in a stage where this cannot be done.
     IncidentStageConflict,
     /// The dispute is known for another payment.
@@ -93,6 +99,8 @@ names!(Reason {
     LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
+    ChargebackNotFound => "CHARGEBACK_NOT_FOUND",
+    RestrictionNotFound => "RESTRICTION_NOT_FOUND",
     IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
@@ -117,6 +125,7 @@ names!(Reason {
     PolicyUnsound => "POLICY_UNSOUND",
     PolicyVersionExists => "POLICY_VERSION_EXISTS",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    RestrictionAlreadyLifted => "RESTRICTION_ALREADY_LIFTED",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
@@ -137,6 +146,8 @@ impl Reason {
                 | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
+                | Self::ChargebackNotFound
+                | Self::RestrictionNotFound
                 | Self::IncidentNotFound
                 | Self::PolicyNotFound
                 | Self::DecisionNotFound

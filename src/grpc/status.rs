@@ -166,6 +166,8 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::LotNotFound
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
+        | Reason::ChargebackNotFound
+        | Reason::RestrictionNotFound
         | Reason::IncidentNotFound
         | Reason::PolicyNotFound
         | Reason::DecisionNotFound => Code::NotFound,
@@ -182,6 +184,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::SameApprover
         | Reason::RemedyNotPossible
         | Reason::RefundStageConflict
+        | Reason::RestrictionAlreadyLifted
         | Reason::IncidentStageConflict
         | Reason::PolicyUnsound
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,

@@ -2,7 +2,9 @@
 
 use super::read::{Place, to_json};
 use super::{Error, Tx};
-use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
+use crate::domain::chargeback::{
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, Determination, Determined,
+};
 use crate::domain::ids::{
     AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId,
 };
@@ -46,11 +48,25 @@ struct Row {
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
     last_event_at: DateTime<Utc>,
+    determination: Option<String>,
+    determined_by: Option<String>,
+    determined_at: Option<DateTime<Utc>>,
+    reason_note: Option<i32>,
 }
 
 impl Row {
     fn chargeback(self) -> Result<Chargeback, Error> {
         let place = Place { table: "chargeback", key: &self.chargeback_id };
+        let told = self.determination.zip(self.determined_by).zip(self.determined_at).zip(self.reason_note);
+        let determined = match told {
+            Some((((determination, by), at), reason_note)) => Some(Determined {
+                determination: place.word("determination", &determination, Determination::parse)?,
+                by: place.id("determined_by", by)?,
+                at,
+                reason_note,
+            }),
+            None => None,
+        };
         Ok(Chargeback {
             chargeback_id: ChargebackId(self.chargeback_id),
             purchase_id: self.purchase_id.map(PurchaseId),
@@ -67,18 +83,25 @@ impl Row {
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             last_event_at: self.last_event_at,
+            determined,
         })
     }
 }
 
-/// Chargebacks by one condition: the same columns each time.
+/// Chargebacks by one condition: the same columns each time, with the last determination.
 macro_rules! select_chargebacks {
     ($condition:literal, $($argument:expr),+) => {
         sqlx::query_as!(
             Row,
             "SELECT chargeback_id, purchase_id, provider, dispute_id, payment_id, stage, phase, provider_status,
-                reason_code, currency, amount_minor, losses, frozen_credits, opened_at, closed_at, last_event_at
-             FROM chargeback WHERE " + $condition,
+                reason_code, currency, amount_minor, losses, frozen_credits, opened_at, closed_at, last_event_at,
+                found.determination AS \"determination?\", found.determined_by AS \"determined_by?\",
+                found.determined_at AS \"determined_at?\", found.reason_note AS \"reason_note?\"
+             FROM chargeback c LEFT JOIN LATERAL (
+                SELECT determination, determined_by, determined_at, reason_note FROM chargeback_determination d
+                WHERE d.account_id = c.account_id AND d.chargeback_id = c.chargeback_id
+                ORDER BY ordinal DESC LIMIT 1) AS found ON true
+             WHERE " + $condition,
             $($argument),+
         )
     };
@@ -100,6 +123,26 @@ impl Tx {
             account_id.as_str(),
             provider.as_str(),
             dispute_id.as_str()
+        )
+        .fetch_optional(self.connection())
+        .await?
+        .map(Row::chargeback)
+        .transpose()
+    }
+
+    /// A chargeback of an account by our id.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_chargeback_by_id(
+        &mut self,
+        account_id: &AccountId,
+        chargeback_id: ChargebackId,
+    ) -> Result<Option<Chargeback>, Error> {
+        select_chargebacks!(
+            "c.account_id = $1 AND c.chargeback_id = $2",
+            account_id.as_str(),
+            chargeback_id.0
         )
         .fetch_optional(self.connection())
         .await?

@@ -31,7 +31,10 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 26] = [
+const WORKING: [&str; 30] = [
+    "AccountService/GetAccount",
+    "AccountService/ImposeRestriction",
+    "AccountService/LiftRestriction",
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -58,6 +61,7 @@ const WORKING: [&str; 26] = [
     "RefundService/ResolveRefundRequest",
     "RefundService/RecordRefundResult",
     "RefundService/RecordChargeback",
+    "RefundService/DetermineChargeback",
 ];
 
 /// Those that need no arguments.
