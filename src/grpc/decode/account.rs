@@ -38,20 +38,20 @@ pub(in crate::grpc) fn impose_restriction(
     let mut fields = Fields::at(now);
     let address = address(&mut fields, &request_id, account_id);
     let kind = fields.word("kind", kind, restriction_kind);
-    let cause = read_cause(&mut fields, cause);
+    let why = read_cause(&mut fields, cause);
     let clause = fields.required_text("clause", clause, MAX_CLAUSE_BYTES);
     let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
     let chargeback_id = match chargeback_id.as_str() {
-        "" if cause == Some(RestrictionCause::Chargeback) => {
+        "" if why == Some(RestrictionCause::Chargeback) => {
             fields.wrong("chargeback_id", "is required where a chargeback is the cause")
         }
         "" => Some(None),
         id => fields.own_id("chargeback_id", id, ChargebackId::parse).map(Some),
     };
-    let parts = kind.zip(cause).zip(clause).zip(reason).zip(chargeback_id);
-    let mutation = parts.map(|((((kind, cause), clause), reason), chargeback_id)| ImposeRestriction {
+    let parts = kind.zip(why).zip(clause).zip(reason).zip(chargeback_id);
+    let mutation = parts.map(|((((kind, why), clause), reason), chargeback_id)| ImposeRestriction {
         kind,
-        cause,
+        cause: why,
         clause,
         reason,
         chargeback_id,

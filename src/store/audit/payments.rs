@@ -59,6 +59,7 @@ pub struct AuditRefund {
 /// A dispute, and what must stand beside it.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the columns' names")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct AuditChargeback {
     pub account_id: String,
     pub chargeback_id: Uuid,

@@ -31,8 +31,8 @@ async fn no_hold_comes_after_the_restriction_that_forbids_it() {
         let holds: JoinSet<_> = (0..10)
             .map(|number| {
                 let mut client = both[number % 2].credits();
-                let hold = hold(&account_id, &format!("job-{number}"), 1);
-                async move { client.hold_credits(when(ONE, hold)).await }
+                let request = hold(&account_id, &format!("job-{number}"), 1);
+                async move { client.hold_credits(when(ONE, request)).await }
             })
             .collect();
         let kind = if round % 2 == 0 { "suspended" } else { "terminated" };

@@ -24,8 +24,9 @@ async fn reasons_are_read_by_support_and_by_no_customer() {
     assert_eq!((known.kind(), known.cause()), (Kind::ViolationSuspected, Cause::PromotionAbuse));
     assert_eq!((&known.reason, &known.clause), (&imposed.reason, &imposed.clause));
     assert_eq!((known.imposed_by.as_str(), known.since), (KIM, Some(timestamp(NOON))));
-    assert_eq!(answer.account.unwrap().restrictions, [known.clone()]);
-    assert_eq!(service.account("ada").await.restrictions, [known.clone()]);
+    let shown = std::slice::from_ref(&known);
+    assert_eq!(answer.account.unwrap().restrictions, shown);
+    assert_eq!(service.account("ada").await.restrictions, shown);
     let lifted = lift("ada", &known.restriction_id);
     let why = (imposed.reason.clone(), lifted.reason.clone());
     service.accounts().lift_restriction(by(LEE, ONE, lifted)).await.unwrap();
