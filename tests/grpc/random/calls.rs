@@ -115,6 +115,10 @@ impl Call {
 /// Whose faults the causes are by the shipped policy: ours, ours, the customer's, and nobody knows.
 pub(crate) const CAUSES: [&str; 4] = ["worker_crash", "gpu_error", "content_blocked", "cosmic_rays"];
 
+/// What is claimed, the frequent one twice.
+const CLAIMS: [Claim; 4] =
+    [Claim::DuplicatePurchase, Claim::DuplicatePurchase, Claim::CreditsNotDelivered, Claim::ChangeOfMind];
+
 fn twisted_cause(cause: &str) -> &'static str {
     if cause == CAUSES[1] { CAUSES[0] } else { CAUSES[1] }
 }
@@ -200,12 +204,7 @@ impl Act {
                 Call::Dispute(dispute(of, payment, number, (event, part), late))
             }
             Self::Ask { payment, claim } => {
-                let claim = [
-                    Claim::DuplicatePurchase,
-                    Claim::DuplicatePurchase,
-                    Claim::CreditsNotDelivered,
-                    Claim::ChangeOfMind,
-                ][usize::from(claim % 4)];
+                let claim = CLAIMS[usize::from(claim % 4)];
                 Call::Ask(service::evaluate(account_id, &of.payment_told(payment), claim))
             }
             Self::Settle { refund, result } => Call::Settle(settle(of, refund, result, &at)),
