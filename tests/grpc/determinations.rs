@@ -1,6 +1,7 @@
 //! What persons find disputes to be, and what the policy says of that follows (§6, §3.3).
 
 use crate::accounts::{by, restriction, standing};
+use crate::policy_versions::{publish, version};
 use crate::service::{Service, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
 use tokio::task::JoinSet;
@@ -14,6 +15,7 @@ const NOON: &str = "2025-03-03T12:00:00Z";
 const ONE: &str = "2025-03-03T13:00:00Z";
 const TWO: &str = "2025-03-03T14:00:00Z";
 const THREE: &str = "2025-03-03T15:00:00Z";
+const JUNE: &str = "2025-06-01T00:00:00Z";
 
 const LEE: &str = "admin:lee";
 
@@ -269,6 +271,26 @@ async fn a_policy_may_suspend_and_the_suspension_keeps_value_until_the_finding_c
     assert_eq!(standing(&service.account("ada").await), [Kind::SpendSuspended]);
     determined(&service, &id, Found::Legitimate, THREE).await;
     assert_eq!(service.balance("ada", THREE).await, (300, 0, 0), "what ran out meanwhile lives on");
+    service.audited().await;
+}
+
+#[tokio::test]
+async fn what_follows_is_what_the_policy_said_when_the_dispute_was_opened() {
+    let service = Service::start().await;
+    let before = disputed(&service).await;
+    let harder = version("2025-06-01", "impose = [\"violation_confirmed\", ", "impose = [\"terminated\", ");
+    service.published(NOON, publish(&harder, Some(JUNE))).await;
+    let later = "2025-06-02T12:00:00Z";
+    service.bought("bob", "pay-9", later).await;
+    let after =
+        service.dispute("pay-9", "dp-9", Event::Opened, later).await.chargeback.unwrap().chargeback_id;
+    for (id, kinds) in [
+        (before, [Kind::SpendSuspended, Kind::PurchaseBlocked, Kind::ViolationConfirmed]),
+        (after, [Kind::SpendSuspended, Kind::PurchaseBlocked, Kind::Terminated]),
+    ] {
+        let account = determined(&service, &id, Found::Abusive, later).await.account.unwrap();
+        assert_eq!(standing(&account), kinds, "{}", account.account_id);
+    }
     service.audited().await;
 }
 
