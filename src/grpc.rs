@@ -1,5 +1,6 @@
 //! The wire: decode, call, encode. The only room with a [`tonic::Status`].
 
+mod account;
 mod context;
 mod credit;
 mod decode;
@@ -7,7 +8,6 @@ mod encode;
 mod incident;
 mod keyset;
 mod page;
-mod pending;
 mod policy;
 mod refund;
 mod status;
