@@ -75,6 +75,29 @@ async fn fraud_closes_the_account_and_takes_what_is_left_but_not_what_waits_for_
 }
 
 #[tokio::test]
+async fn reads_show_the_finding_and_lists_can_leave_out_what_was_found() {
+    let service = Service::start().await;
+    let id = disputed(&service).await;
+    let open = service.dispute("pay-2", "dp-2", Event::Opened, NOON).await.chargeback.unwrap().chargeback_id;
+    determined(&service, &id, Found::Legitimate, ONE).await;
+    let mut refunds = service.refunds();
+    let reference = v1::get_chargeback_request::Reference::ChargebackId(id.clone());
+    let get = v1::GetChargebackRequest { reference: Some(reference), ..Default::default() };
+    let read = refunds.get_chargeback(get).await.unwrap().into_inner().chargeback.unwrap();
+    assert_eq!((read.determination(), read.determined_by.as_str()), (Found::Legitimate, LEE));
+    assert_eq!(read.determination_reason, "third dispute over used credits");
+    let list = v1::ListChargebacksRequest { undetermined_only: true, ..Default::default() };
+    let left = refunds.list_chargebacks(list).await.unwrap().into_inner().chargebacks;
+    assert_eq!(left.iter().map(|left| left.chargeback_id.as_str()).collect::<Vec<_>>(), [open.as_str()]);
+    let all = refunds.list_chargebacks(v1::ListChargebacksRequest::default()).await.unwrap().into_inner();
+    assert_eq!(all.chargebacks.len(), 2);
+    let pack = v1::CompileChargebackEvidenceRequest { chargeback_id: id, ..Default::default() };
+    let pack = refunds.compile_chargeback_evidence(pack).await.unwrap().into_inner().evidence.unwrap();
+    assert_eq!(pack.chargeback.unwrap().determination_reason, "");
+    service.audited().await;
+}
+
+#[tokio::test]
 async fn misuse_ends_refunds_and_purchases_and_leaves_other_credits() {
     let service = Service::start().await;
     let id = disputed(&service).await;
