@@ -151,6 +151,6 @@ impl RefundService for Api {
 }
 
 /// Whether the caller may read what support wrote: everybody but the customer's own frontend.
-fn is_desk(context: &Context) -> bool {
+pub(super) fn is_desk(context: &Context) -> bool {
     context.caller.role() != FRONTEND
 }
