@@ -28,7 +28,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
-pub use gate::{ACCOUNT_KEY, Gate, Guarded};
+pub use gate::{Gate, Guarded};
 
 /// Tells a caller that an answer had been given before.
 pub const REPLAYED_KEY: &str = "idempotency-replayed";

@@ -49,9 +49,10 @@ async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
         opened = open_all(settings) => opened,
     };
     let (cluster, mut running) = opened?;
-    announce(&match settings.access.is_guarded() {
-        true => serving(running.local_addr(), &settings.access),
-        false => greeting(running.local_addr()),
+    announce(&if settings.access.is_guarded() {
+        serving(running.local_addr(), &settings.access)
+    } else {
+        greeting(running.local_addr())
     });
     let signal = tokio::select! {
         signal = end.wait() => signal,

@@ -25,7 +25,7 @@ use tonic::codegen::Service;
 use tonic::service::Routes;
 
 /// The metadata key by which a frontend without a token says for whom it acts.
-pub const ACCOUNT_KEY: &str = "makegood-account";
+const ACCOUNT_KEY: &str = "makegood-account";
 
 /// Everyone's name in development mode without a test caller.
 const DEVELOPMENT_CALLER: &str = "development";
@@ -108,6 +108,7 @@ impl Gate {
 /// Whom a caller of a development server plays; who plays nobody may do everything.
 fn played(headers: &HeaderMap, method: &str, roles: &[Role]) -> Result<Caller, Status> {
     let Some((actor, role)) = test_caller_of(headers)? else {
+        account_told(headers, false)?;
         let actor = Actor::parse(DEVELOPMENT_CALLER).map_err(|_| status::unauthenticated())?;
         return Ok(Caller { actor, acting: Acting::Unbound });
     };
@@ -153,9 +154,7 @@ fn account_told(headers: &HeaderMap, expected: bool) -> Result<Option<AccountId>
     let mut values = headers.get_all(ACCOUNT_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if !expected {
-        return wrong(
-            "is for frontend callers with a client certificate; a token says by itself for whom it is",
-        );
+        return wrong("is for frontend callers without a token; a token says by itself for whom it is");
     }
     let account = value.to_str().ok().and_then(|text| AccountId::parse(text).ok());
     match account.filter(|_| values.next().is_none()) {

@@ -130,26 +130,28 @@ impl KeyRing {
         if let Some(who) = held.as_ref().and_then(|held| held.recall(&digest, now)) {
             return Ok(who);
         }
-        let verified = self.verify(held.as_ref(), token, now);
-        if !matches!(verified, Err(Fault::UnknownKey | Fault::KeysUnavailable)) {
-            return remember(held.as_ref(), digest, verified?, now);
+        match self.verify(held.as_ref(), token, digest, now) {
+            // The issuer may have a new key since, or be there again.
+            Err(Fault::UnknownKey | Fault::KeysUnavailable) if self.ask_again(held.as_ref()).await => {
+                self.verify(self.trusted().as_ref(), token, digest, now)
+            }
+            verified => verified,
         }
-        // The issuer may have a new key since, or be there again.
-        if !self.ask_again(held.as_ref()).await {
-            return verified.map(|(who, _)| Arc::new(who));
-        }
-        let held = self.trusted();
-        remember(held.as_ref(), digest, self.verify(held.as_ref(), token, now)?, now)
     }
 
+    /// Verifies a token, and remembers whose it is for the next call with it.
     fn verify(
         &self,
         held: Option<&Arc<Held>>,
         token: &str,
+        digest: [u8; 32],
         now: DateTime<Utc>,
-    ) -> Result<(Recognised, DateTime<Utc>), Fault> {
+    ) -> Result<Arc<Recognised>, Fault> {
         let held = held.ok_or(Fault::KeysUnavailable)?;
-        self.rules.claims.verify(token, &held.keys, &self.rules.algorithms, now)
+        let (who, until) = self.rules.claims.verify(token, &held.keys, &self.rules.algorithms, now)?;
+        let who = Arc::new(who);
+        held.keep(digest, Remembered { who: who.clone(), until }, now);
+        Ok(who)
     }
 
     /// Reads the keys because of a token, unless one did shortly before; whether others may be at hand now. Many who ask
@@ -171,18 +173,6 @@ impl KeyRing {
         *asked = Some(Instant::now());
         self.refresh().await
     }
-}
-
-/// Keeps who was recognised for the next call with the same token.
-fn remember(
-    held: Option<&Arc<Held>>,
-    digest: [u8; 32],
-    (who, until): (Recognised, DateTime<Utc>),
-    now: DateTime<Utc>,
-) -> Result<Arc<Recognised>, Fault> {
-    let who = Arc::new(who);
-    held.ok_or(Fault::KeysUnavailable)?.keep(digest, Remembered { who: who.clone(), until }, now);
-    Ok(who)
 }
 
 impl Held {

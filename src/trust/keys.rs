@@ -37,7 +37,7 @@ pub(super) struct Keys(Vec<Key>);
 struct Key {
     kid: String,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// What is known about a token's key.
@@ -63,7 +63,7 @@ impl Keys {
         let mut found = Found::Nothing;
         for key in self.0.iter().filter(|key| key.kid == kid) {
             if key.algorithms.contains(&algorithm) {
-                return Found::Key(&key.key);
+                return Found::Key(&key.public);
             }
             found = Found::OtherAlgorithm;
         }
@@ -89,7 +89,7 @@ impl Key {
         if !for_signatures || !verifies || algorithms.is_empty() {
             return None;
         }
-        Some(Self { kid, algorithms, key: DecodingKey::from_jwk(jwk).ok()? })
+        Some(Self { kid, algorithms, public: DecodingKey::from_jwk(jwk).ok()? })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may call: tokens, client certificates, roles, and customers who see what is theirs alone.
 
+mod authority;
 mod certificates;
 mod issuer;
 mod keys;

@@ -1,5 +1,6 @@
 //! TLS and client certificates: who is let in, and files that are replaced while the service runs.
 
+use super::authority::Authority;
 use super::issuer::{Issuer, KeyServer};
 use super::{
     Access, Arc, Certificates, Code, Duration, Gate, KeyPace, NEVER, Trust, policies, rules, unrecognised,
@@ -11,7 +12,6 @@ use makegood::domain::role::Role;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
 use makegood::server::{Running, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -24,39 +24,6 @@ use v1::policy_service_client::PolicyServiceClient;
 
 const NOON: &str = "2025-03-03T12:00:00Z";
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Who vouches for certificates.
-struct Authority {
-    pem: String,
-    issuer: rcgen::Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    /// A certificate and its key: DNS names, and URIs where they have a scheme.
-    fn certificate(&self, names: &[&str]) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        let san = |name: &&str| match name.contains("://") {
-            true => SanType::URI((*name).try_into().unwrap()),
-            false => SanType::DnsName((*name).try_into().unwrap()),
-        };
-        params.subject_alt_names = names.iter().map(san).collect();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn identity(&self, names: &[&str]) -> Identity {
-        let (certificate, key) = self.certificate(names);
-        Identity::from_pem(certificate, key)
-    }
-}
 
 /// A service with TLS, the files that it reads, and those who vouch for both sides.
 struct Protected {
@@ -74,13 +41,13 @@ impl Protected {
         let (folder, servers, clients) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
         let tokens = Issuer::new("key-1");
         let keys = KeyServer::start(&[&tokens]).await;
-        let place = |name: &str| folder.path().join(name);
+        let file = |name: &str| folder.path().join(name);
         write(folder.path(), &servers.certificate(&["localhost"]));
-        fs::write(place("ca.crt"), &clients.pem).unwrap();
+        fs::write(file("ca.crt"), &clients.pem).unwrap();
         let files = TlsFiles {
-            certificate: place("tls.crt"),
-            key: place("tls.key"),
-            client_ca: Some(place("ca.crt")),
+            certificate: file("tls.crt"),
+            key: file("tls.key"),
+            client_ca: Some(file("ca.crt")),
             look_every: Duration::from_millis(20),
         };
         let known = [

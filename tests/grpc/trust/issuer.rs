@@ -1,5 +1,6 @@
 //! An issuer of tokens, honest or not, and the server that shows its keys.
 
+use super::authority::Authority;
 use super::{AUDIENCE, ISSUER};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,11 +8,16 @@ use makegood::clock::Clock;
 use makegood::trust::KeySource;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub(super) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -96,6 +102,22 @@ pub(super) struct KeyServer {
 
 impl KeyServer {
     pub(super) async fn start(issuers: &[&Issuer]) -> Self {
+        Self::start_with(issuers, None).await
+    }
+
+    /// A server whose answers are protected by a certificate for `localhost`.
+    pub(super) async fn protected(issuers: &[&Issuer], authority: &Authority) -> Self {
+        let (certificate, key) = authority.certificate(&["localhost"]);
+        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        Self::start_with(issuers, Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(issuers: &[&Issuer], tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let answer = Arc::new(Mutex::new(Answer::Keys(key_set(issuers))));
@@ -105,7 +127,18 @@ impl KeyServer {
             while let Ok((stream, _)) = listener.accept().await {
                 serving.asked.fetch_add(1, Ordering::SeqCst);
                 let answer = serving.answer.lock().unwrap().clone();
-                tokio::spawn(async move { give(stream, answer).await });
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => give(stream, answer).await,
+                        // Who does not trust us goes away.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                give(stream, answer).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         server
@@ -113,6 +146,12 @@ impl KeyServer {
 
     pub(super) fn source(&self) -> KeySource {
         KeySource::Url(format!("http://127.0.0.1:{}/keys.json", self.port).parse().unwrap(), None)
+    }
+
+    /// Where it is asked if its answers are protected, by whom these trust.
+    pub(super) fn protected_source(&self, host: &str, authorities: &Path) -> KeySource {
+        let url = format!("https://{host}:{}/keys.json", self.port).parse().unwrap();
+        KeySource::Url(url, Some(authorities.to_owned()))
     }
 
     /// How often it was asked.
@@ -138,7 +177,7 @@ pub(super) fn key_set(issuers: &[&Issuer]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-async fn give(mut stream: TcpStream, answer: Answer) {
+async fn give(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer) {
     let mut asked = Vec::new();
     while !asked.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -154,4 +193,5 @@ async fn give(mut stream: TcpStream, answer: Answer) {
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     // Who asked may be gone.
     drop(stream.write_all((head + &body).as_bytes()).await);
+    drop(stream.shutdown().await);
 }

@@ -1,5 +1,6 @@
 //! The issuer's keys: changed, asked for in vain, not to be had, and too old.
 
+use super::authority::Authority;
 use super::issuer::{Issuer, KeyServer, key_set};
 use super::{Code, NEVER, StatusExt, by_token, policies, rules, served, unrecognised, with};
 use crate::service::Service;
@@ -131,6 +132,28 @@ async fn keys_that_cannot_be_read_again_are_used_until_they_are_too_old() {
     until(&service, &known, Result::is_ok).await;
     ask(&service, &fresh).await.unwrap();
     service.stop().await;
+}
+
+#[tokio::test]
+async fn keys_come_from_a_server_that_is_vouched_for_and_from_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, others) = (folder.path().join("ours.crt"), folder.path().join("others.crt"));
+    let authority = Authority::new();
+    fs::write(&ours, &authority.pem).unwrap();
+    fs::write(&others, Authority::new().pem).unwrap();
+    let issuer = Issuer::new("key-1");
+    let keys = KeyServer::protected(&[&issuer], &authority).await;
+    let token = issuer.token("agent", "kim");
+    let pace = KeyPace { refresh: NEVER, retry: NEVER, max_age: NEVER };
+    let service = served(by_token(rules(keys.protected_source("localhost", &ours), pace)).await).await;
+    ask(&service, &token).await.unwrap();
+    service.stop().await;
+    // Another authority's word, and another name than the certificate's.
+    for source in [keys.protected_source("localhost", &others), keys.protected_source("127.0.0.1", &ours)] {
+        let service = served(by_token(rules(source, pace)).await).await;
+        assert!(unavailable(&ask(&service, &token).await));
+        service.stop().await;
+    }
 }
 
 #[tokio::test]

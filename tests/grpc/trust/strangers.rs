@@ -8,6 +8,7 @@ use makegood::proto::makegood::v1;
 use tonic::Status;
 use v1::Claim;
 use v1::incident_service_client::IncidentServiceClient;
+use v1::resolve_refund_request_request::{Keep, Resolution};
 
 const NOON: &str = "2025-03-03T12:00:00Z";
 
@@ -24,9 +25,9 @@ struct Two {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Things {
-    payment_id: String,
-    job_id: String,
-    refund_request_id: String,
+    payment: String,
+    job: String,
+    request: String,
 }
 
 impl Two {
@@ -65,7 +66,7 @@ async fn things_of(service: &Service, issuer: &Issuer, account_id: &str) -> Thin
     let opened = answer.refund_request.unwrap();
     assert_eq!(opened.stage(), v1::RefundRequestStage::InReview);
     assert_eq!(opened.opened_by, "frontend:shop");
-    Things { payment_id, job_id, refund_request_id: opened.refund_request_id }
+    Things { payment: payment_id, job: job_id, request: opened.refund_request_id }
 }
 
 /// Everything that a refusal tells.
@@ -105,17 +106,13 @@ async fn another_account_is_answered_as_one_that_does_not_exist_whatever_is_aske
             let texts = [
                 ("account_id", account_id),
                 ("request_id", &request_id),
-                ("refund_request_id", &things.refund_request_id),
-                ("job_id", &things.job_id),
+                ("refund_request_id", &things.request),
+                ("job_id", &things.job),
                 ("refund_id", id),
             ];
             two.ada(method.asking(&texts))
         };
-        let nowhere = Things {
-            payment_id: String::new(),
-            job_id: "job-0".to_owned(),
-            refund_request_id: NOTHING.to_owned(),
-        };
+        let nowhere = Things { payment: String::new(), job: "job-0".to_owned(), request: NOTHING.to_owned() };
         let his = method.call(&two.service, ask("bob", &two.his, NOTHING)).await.unwrap_err();
         let nobodys = method.call(&two.service, ask("nobody", &nowhere, NOTHING)).await.unwrap_err();
         let malformed = method.call(&two.service, ask("bob", &nowhere, "?")).await.unwrap_err();
@@ -152,15 +149,15 @@ async fn anothers_thing_is_not_found_among_ones_own() {
         })
     };
     let get = async |id: &str| refunds.clone().get_refund_request(request(id)).await;
-    not_found(get(&two.his.refund_request_id).await.unwrap_err(), get(NOTHING).await.unwrap_err());
-    get(&two.hers.refund_request_id).await.unwrap();
+    not_found(get(&two.his.request).await.unwrap_err(), get(NOTHING).await.unwrap_err());
+    get(&two.hers.request).await.unwrap();
 
     let usage = |job_id: &str| {
         two.ada(v1::GetUsageRequest { account_id: "ada".to_owned(), job_id: job_id.to_owned(), attempt: 1 })
     };
     let get = async |id: &str| credits.clone().get_usage(usage(id)).await;
-    not_found(get(&two.his.job_id).await.unwrap_err(), get("job-0").await.unwrap_err());
-    get(&two.hers.job_id).await.unwrap();
+    not_found(get(&two.his.job).await.unwrap_err(), get("job-0").await.unwrap_err());
+    get(&two.hers.job).await.unwrap();
 
     let back = |id: &str| {
         two.ada(v1::WithdrawRefundRequestRequest {
@@ -171,7 +168,7 @@ async fn anothers_thing_is_not_found_among_ones_own() {
         })
     };
     let withdraw = async |id: &str| refunds.clone().withdraw_refund_request(back(id)).await;
-    not_found(withdraw(&two.his.refund_request_id).await.unwrap_err(), withdraw(NOTHING).await.unwrap_err());
+    not_found(withdraw(&two.his.request).await.unwrap_err(), withdraw(NOTHING).await.unwrap_err());
 
     let more = |id: &str| {
         let details = Some(v1::RequestDetails { explanation: "please".to_owned(), ..Default::default() });
@@ -184,9 +181,9 @@ async fn anothers_thing_is_not_found_among_ones_own() {
         })
     };
     let provide = async |id: &str| refunds.clone().provide_information(more(id)).await;
-    not_found(provide(&two.his.refund_request_id).await.unwrap_err(), provide(NOTHING).await.unwrap_err());
-    provide(&two.hers.refund_request_id).await.unwrap();
-    withdraw(&two.hers.refund_request_id).await.unwrap();
+    not_found(provide(&two.his.request).await.unwrap_err(), provide(NOTHING).await.unwrap_err());
+    provide(&two.hers.request).await.unwrap();
+    withdraw(&two.hers.request).await.unwrap();
     two.audited().await;
 }
 
@@ -202,9 +199,9 @@ async fn anothers_purchase_is_as_unknown_as_none() {
         let decision = answer.into_inner().decision.unwrap();
         (decision.row, decision.outcome, decision.sentence)
     };
-    assert_eq!(preview(&two.his.payment_id).await, preview("pay-0").await);
+    assert_eq!(preview(&two.his.payment).await, preview("pay-0").await);
     // Her own is known, with what became of it.
-    let again = evaluate("ada", &two.hers.payment_id, Claim::DuplicatePurchase);
+    let again = evaluate("ada", &two.hers.payment, Claim::DuplicatePurchase);
     let refused = two.service.refunds().evaluate_request(two.ada(again)).await;
     assert_eq!(reason(refused), (Code::AlreadyExists, "OPEN_REQUEST_EXISTS".to_owned()));
     two.service.stop().await;
@@ -264,10 +261,36 @@ async fn a_frontend_that_acts_for_nobody_sees_what_is_nobodys() {
 }
 
 #[tokio::test]
+async fn on_a_development_server_a_frontend_may_play_for_whom_it_acts() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    service.bought("bob", "pay-2", NOON).await;
+    let ask = async |caller: Option<&str>, acting: Option<&str>, account_id: &str| {
+        let mut request = Request::new(balance(account_id));
+        for (key, value) in [("makegood-test-caller", caller), ("makegood-account", acting)] {
+            if let Some(value) = value {
+                request.metadata_mut().insert(key, value.parse().unwrap());
+            }
+        }
+        service.credits().get_balance(request).await
+    };
+    ask(Some("frontend:shop"), Some("ada"), "ada").await.unwrap();
+    let his = ask(Some("frontend:shop"), Some("ada"), "bob").await;
+    assert_eq!(reason(his), (Code::NotFound, "ACCOUNT_NOT_FOUND".to_owned()));
+    // Who plays nothing of the kind is bound by nothing.
+    ask(Some("frontend:shop"), None, "bob").await.unwrap();
+    ask(None, None, "bob").await.unwrap();
+    for caller in [None, Some("agent:kim")] {
+        assert_eq!(fields(ask(caller, Some("ada"), "ada").await), ["makegood-account"], "{caller:?}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn what_support_wrote_and_who_else_was_concerned_is_not_for_customers() {
     let two = Two::start().await;
     let kim = two.issuer.token("agent", "kim");
-    let id = &two.hers.refund_request_id;
+    let id = &two.hers.request;
     let get = || v1::GetRefundRequestRequest { account_id: "ada".to_owned(), refund_request_id: id.clone() };
     let mut refunds = two.service.refunds();
     let read =
@@ -278,7 +301,7 @@ async fn what_support_wrote_and_who_else_was_concerned_is_not_for_customers() {
         refund_request_id: id.clone(),
         etag: read.etag,
         reason: "looks like her brother".to_owned(),
-        resolution: Some(v1::resolve_refund_request_request::Resolution::Keep(Default::default())),
+        resolution: Some(Resolution::Keep(Keep::default())),
         ..Default::default()
     };
     refunds.resolve_refund_request(with(&kim, noted)).await.unwrap();

@@ -18,7 +18,7 @@ fn signed_with_secret(secret: &[u8], kid: &str, claims: &Value) -> String {
     format!("{message}.{}", base64url(hmac::sign(&key, message.as_bytes())))
 }
 
-/// The public key as it is written in files: SubjectPublicKeyInfo in PEM.
+/// The public key as it is written in files: a `SubjectPublicKeyInfo` in PEM.
 fn pem(point: &[u8]) -> String {
     const HEAD: [u8; 26] = [
         0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
