@@ -197,3 +197,64 @@ impl Held {
         remembered.insert(digest, known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Held, Keys, MAX_REMEMBERED, Remembered};
+    use crate::domain::role::Role;
+    use crate::trust::{Proof, Recognised};
+    use chrono::{DateTime, Utc};
+    use jsonwebtoken::Algorithm;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    fn held() -> Held {
+        let keys = r#"{ "keys": [{ "kty": "RSA", "kid": "k", "n": "sXch", "e": "AQAB" }] }"#;
+        let keys = Keys::parse(keys.as_bytes(), &[Algorithm::RS256]).unwrap();
+        Held { digest: [0; 32], keys, read_at: Mutex::new(Instant::now()), remembered: Mutex::default() }
+    }
+
+    fn at(seconds: usize) -> DateTime<Utc> {
+        DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap()
+    }
+
+    fn token(number: usize) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&number.to_be_bytes());
+        digest
+    }
+
+    fn keep(held: &Held, number: usize, until: usize, now: usize) {
+        let actor = Role::Agent.played_by("kim").unwrap();
+        let who = Arc::new(Recognised { actor, role: Role::Agent, by: Proof::Token(None) });
+        held.keep(token(number), Remembered { who, until: at(until) }, at(now));
+    }
+
+    #[test]
+    fn a_token_is_remembered_until_it_ends() {
+        let held = held();
+        keep(&held, 1, 100, 0);
+        assert!(held.recall(&token(1), at(99)).is_some());
+        assert!(held.recall(&token(1), at(100)).is_none());
+        assert!(held.recall(&token(2), at(0)).is_none());
+    }
+
+    #[test]
+    fn no_more_tokens_are_remembered_than_the_bound_and_those_that_ended_go_first() {
+        let held = held();
+        let count = || held.remembered.lock().unwrap().len();
+        keep(&held, 0, 1_000, 0);
+        for number in 1..MAX_REMEMBERED {
+            keep(&held, number, 10, 0);
+        }
+        assert_eq!(count(), MAX_REMEMBERED);
+        keep(&held, MAX_REMEMBERED, 1_000, 20);
+        assert_eq!(count(), 2);
+        assert!(held.recall(&token(0), at(20)).is_some());
+        for number in 0..=MAX_REMEMBERED {
+            keep(&held, number, 1_000, 20);
+            assert!(count() <= MAX_REMEMBERED);
+        }
+        assert!(held.recall(&token(MAX_REMEMBERED), at(20)).is_some());
+    }
+}

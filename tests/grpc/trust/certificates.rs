@@ -15,6 +15,8 @@ use makegood::server::{Running, TlsFiles};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tonic::Request;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
@@ -271,5 +273,20 @@ async fn an_authority_that_is_replaced_vouches_for_nobody_any_more() {
     if let Ok(channel) = old {
         assert!(list(&channel).await.is_err());
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn who_does_not_shake_hands_is_shown_out() {
+    let service = Protected::start().await;
+    let address = service.running.local_addr();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut babbling = TcpStream::connect(address).await.unwrap();
+    babbling.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    let (mut said, mut answered) = (Vec::new(), Vec::new());
+    // Either end will do: closed, or reset.
+    let ends = async { tokio::join!(silent.read_to_end(&mut said), babbling.read_to_end(&mut answered)) };
+    drop(tokio::time::timeout(Duration::from_secs(15), ends).await.unwrap());
+    list(&service.named(&["desk.example"]).await).await.unwrap();
     service.stop().await;
 }

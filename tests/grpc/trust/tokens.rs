@@ -253,3 +253,23 @@ async fn an_expired_token_is_told_so_since_its_bearer_can_get_another() {
     assert!(refused.get_details_error_info().unwrap().metadata.is_empty());
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_token_that_was_good_before_ends_with_its_time() {
+    let (service, issuer) = guarded().await;
+    let mut client = PolicyServiceClient::new(service.channel());
+    // Two seconds are left of the 30 that are forgiven.
+    let token = issuer.saying(&but("exp", json!(seconds_from_now(-28))));
+    client.list_policies(with(&token, policies())).await.unwrap();
+    let asking = async {
+        loop {
+            if let Err(refused) = client.list_policies(with(&token, policies())).await {
+                return refused;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(20), asking).await.unwrap();
+    assert!(unrecognised(&refused), "{refused:?}");
+    assert_eq!(refused.message(), "the token has expired");
+    service.stop().await;
+}
