@@ -7,16 +7,19 @@ mod batch;
 mod case;
 mod change;
 mod chargeback;
+mod chargeback_list;
 mod check_policy;
 mod delivery;
 mod dispute;
 mod evaluate;
+mod evidence_pack;
 mod grant;
 mod history;
 mod incident;
 mod information;
 mod judgement;
 mod kept;
+mod keyset;
 mod lane;
 mod lifecycle;
 mod look_up;
@@ -26,6 +29,7 @@ mod proposal;
 mod publish;
 mod purchase;
 mod queue;
+mod refund_list;
 mod refund_request;
 mod refund_result;
 mod refusal;
@@ -52,6 +56,8 @@ use rehearsal::Rehearsals;
 pub use crate::policy::backtest::{
     Answered as BacktestAnswer, Example as BacktestExample, Flip, Reference, Sums,
 };
+// What the wire shows of a pack of evidence.
+pub use crate::evidence::{Pack as EvidencePack, Records as EvidenceRecords, Texts as EvidenceTexts};
 // What the wire shows of a decision, and of a document.
 pub use crate::policy::check::{Example, Finding, FindingKind, Report};
 pub use crate::policy::{
@@ -67,20 +73,26 @@ pub use balance::{BalanceAt, BalanceView, GetBalance};
 pub use batch::Hot;
 pub use case::{PurchaseReference, RequestInput};
 pub use chargeback::{ChargebackAnswer, RecordChargeback};
+pub use chargeback_list::{
+    ChargebackPage, ChargebackReference, ChargebackView, GetChargeback, ListChargebacks,
+};
 pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
+pub use evidence_pack::{CompileChargebackEvidence, EvidenceView};
 pub use grant::{GrantAnswer, GrantCredits};
 pub use history::{GetUsage, ListEntries, ListLots, PageOf, PageRequest, TimeWindow};
 pub use incident::{DeclareIncident, IncidentFilter, ResolveIncident};
 pub use information::{MAX_EVIDENCE, ProvideInformation};
 pub use judgement::CaseAnswer;
+pub use keyset::KeysetPage;
 pub use page::{Page, Turn};
 pub use policies::Policies;
 pub use proposal::{AskedRemedy, Proposal};
 pub use publish::{GetPolicy, ListPolicies, PolicyView, PublishPolicy, Published};
 pub use purchase::RecordPurchase;
 pub use queue::{ListRefundRequests, QueuePage, QueuedRequest};
+pub use refund_list::{GetRefund, ListRefunds, RefundPage};
 pub use refund_request::{ApprovalView, CaseView, GetRefundRequest, StoredDecision};
 pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};

@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod evidence;
 pub mod grpc;
 pub mod policy;
 pub mod policy_command;

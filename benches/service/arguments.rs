@@ -14,6 +14,9 @@ pub(crate) struct Arguments {
     /// Also measure accounts with a thousand and a million entries
     #[arg(long)]
     history: bool,
+    /// Also look at the service's memory over a million operations
+    #[arg(long)]
+    memory: bool,
     /// Only this work (may be repeated)
     #[arg(long, value_enum)]
     only: Vec<Work>,
@@ -82,7 +85,7 @@ pub(crate) struct Stage {
 }
 
 /// What is measured, and for how long.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) work: Vec<Work>,
     pub(crate) in_flight: Vec<usize>,
@@ -92,11 +95,12 @@ pub(crate) struct Plan {
     /// Measured time of each run.
     pub(crate) window: Duration,
     pub(crate) history: bool,
+    pub(crate) memory: bool,
 }
 
 impl Arguments {
     pub(crate) fn plan(self) -> Plan {
-        let Self { quick, history, only, mut in_flight, runs, millis, bench: _ } = self;
+        let Self { quick, history, memory, only, mut in_flight, runs, millis, bench: _ } = self;
         let all = vec![Work::HoldCapture, Work::Restore, Work::Balance];
         // The cluster takes 300 connections, of which the service has its own.
         in_flight.retain(|count| (1..=256).contains(count));
@@ -108,6 +112,7 @@ impl Arguments {
             warm: Duration::from_millis(millis / 4),
             window: Duration::from_millis(millis),
             history,
+            memory,
         }
     }
 }

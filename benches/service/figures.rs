@@ -6,6 +6,8 @@ use std::time::Duration;
 /// What one run came to, or the medians of several.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Figures {
+    /// Operations done.
+    pub(crate) done: f64,
     pub(crate) ops_s: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
@@ -35,6 +37,7 @@ impl Figures {
         let ops = done as f64;
         let each = |from: Duration, to: Duration| over(to.saturating_sub(from).as_secs_f64() * 1e6, ops);
         Self {
+            done: ops,
             ops_s: over(ops, seconds),
             p50_ms: quantile_ms(&latencies_us, 500),
             p99_ms: quantile_ms(&latencies_us, 990),
@@ -55,6 +58,7 @@ impl Figures {
             values.get(values.len() / 2).copied().unwrap_or_default()
         };
         Self {
+            done: of(|run| run.done),
             ops_s: of(|run| run.ops_s),
             p50_ms: of(|run| run.p50_ms),
             p99_ms: of(|run| run.p99_ms),

@@ -23,6 +23,7 @@ mod hand;
 mod history;
 mod load;
 mod machine;
+mod memory;
 mod plot;
 mod process;
 mod report;
@@ -53,6 +54,9 @@ async fn measure(plan: &Plan, ground: &Ground) -> anyhow::Result<()> {
     println!("{}", ground.describe().await?);
     let mut report = Report::new(ground.describe().await?, ground.process.rss_kib()?);
     report.round_trip = Some(scenario::round_trip(plan, ground).await?);
+    if plan.stages().iter().any(|stage| stage.spread == Spread::Wide) {
+        scenario::use_each_account(ground).await?;
+    }
     println!("{}", report::heading());
     for stage in plan.stages() {
         let row = scenario::compare(plan, ground, &stage, report.expected_ops_s(&stage)).await?;
@@ -64,6 +68,9 @@ async fn measure(plan: &Plan, ground: &Ground) -> anyhow::Result<()> {
     }
     if plan.history {
         report.history = history::measure(plan, ground).await?;
+    }
+    if plan.memory {
+        memory::measure(plan, ground).await?;
     }
     report.rss_after_kib = ground.process.rss_kib()?;
     println!("{}", report.summary());

@@ -11,10 +11,14 @@ use crate::report::Row;
 use anyhow::Context;
 use makegood::domain::ids::AccountId;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Attempts that are made in one commit where only having them matters.
 const BATCH: usize = 500;
+
+/// Callers that use each account once before anything is measured.
+const WARMERS: usize = 64;
 
 /// Longest that making them may take.
 const MAKE_LIMIT: Duration = Duration::from_mins(5);
@@ -58,6 +62,30 @@ pub(crate) async fn compare(
         hand: Figures::median(&hand),
         runs: plan.runs,
     })
+}
+
+/// Uses each account once on both sides, so that what is measured is how things go on and not how they begin.
+pub(crate) async fn use_each_account(ground: &Ground) -> anyhow::Result<()> {
+    let accounts = ground.accounts(Spread::Wide);
+    for side in [Side::Hand, Side::Service] {
+        let mut tasks = JoinSet::new();
+        let callers = callers(ground, side, WARMERS).await?;
+        let share = accounts.len().div_ceil(WARMERS);
+        for (mut caller, accounts) in
+            callers.into_iter().zip(accounts.chunks(share).map(<[AccountId]>::to_vec))
+        {
+            tasks.spawn(async move {
+                for account_id in accounts {
+                    let job = Job::new(account_id);
+                    caller.hold(&job).await?;
+                    caller.capture(&job).await?;
+                }
+                caller.close().await
+            });
+        }
+        timeout(MAKE_LIMIT, tasks.join_all()).await?.into_iter().collect::<anyhow::Result<()>>()?;
+    }
+    ground.settle().await
 }
 
 /// A bare round trip to the service, one at a time: what the wire alone costs.

@@ -5,14 +5,16 @@ use super::dispute::{self, Consequences};
 use super::run::{Answered, Call, Mutation, Reading};
 use super::session::Session;
 use super::{BalanceAt, Context, Desk, Error, Reason, Refusal};
-use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
+use crate::domain::chargeback::{
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, ReportedEvent,
+};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{
     AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, RefundId, RequestId,
 };
 use crate::domain::money::Money;
 use crate::domain::restriction::Restriction;
-use crate::store::{ChargebackEventRow, ExternalKind, Tx};
+use crate::store::{ExternalKind, Tx};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +222,7 @@ impl RecordChargeback {
             provider: self.provider.clone(),
             dispute_id: self.dispute_id.clone(),
             payment_id: self.payment_id.clone(),
-            stage: end.unwrap_or(ChargebackStage::Open),
+            stage: self.event.first_stage(),
             phase: self.phase.unwrap_or(ChargebackPhase::Chargeback),
             provider_status: self.provider_status.clone(),
             reason_code: self.reason_code.clone(),
@@ -262,8 +264,8 @@ impl RecordChargeback {
         Ok(known)
     }
 
-    fn row(&self, phase: ChargebackPhase, recorded_at: DateTime<Utc>) -> ChargebackEventRow {
-        ChargebackEventRow {
+    fn row(&self, phase: ChargebackPhase, recorded_at: DateTime<Utc>) -> ReportedEvent {
+        ReportedEvent {
             event: self.event,
             phase: self.phase.unwrap_or(phase),
             provider_status: self.provider_status.clone(),

@@ -148,10 +148,10 @@ async fn stop_refunds(
     let account_id = session.account_id;
     let mut canceled = Vec::new();
     for mut refund in session.tx.list_refunds_on_their_way(account_id, purchase.purchase_id).await? {
-        if refund.stage == RefundStage::Pending {
+        let stopped = refund.life.clone().stopped(session.now);
+        if stopped != refund.life {
             give_up_refund(session, book, purchase, &refund).await?;
-            refund.stage = RefundStage::Canceled;
-            refund.settled_at = Some(session.now);
+            refund.life = stopped;
             session.writing().update_refund(account_id, &refund).await?;
             canceled.push(refund.refund_id);
         }
@@ -172,7 +172,7 @@ pub(super) async fn give_up_refund(
     book.undo_repay_spent(refund.refund_id, &EntryCause::RefundRequest(refund.refund_request_id))?;
     book.undo_refund(&taken, &cause)?;
     purchase.refunded_credits = purchase.refunded_credits.minus(refund.credits)?;
-    let counter = match refund.stage {
+    let counter = match refund.stage() {
         RefundStage::Succeeded => &mut purchase.refunded_minor,
         _ => &mut purchase.pending_minor,
     };

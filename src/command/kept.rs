@@ -8,9 +8,9 @@ use super::page::Page;
 use crate::domain::ids::AccountId;
 use std::collections::HashMap;
 
-/// Most that is kept in each of the two halves, counted in pages, lots and attempts: some ten thousand accounts in a
-/// lane's both halves, and a few dozen megabytes.
-const MAX_WEIGHT: usize = 10_000;
+/// Most that is kept in each of the two halves, counted in pages, lots and attempts: some ten thousand accounts with a
+/// lot each, and a few dozen megabytes.
+const MAX_WEIGHT: usize = 20_000;
 
 /// Two halves: what was used lately is in the young one. When that is full it becomes the old one, and what lay in the
 /// old one, used by nobody meanwhile, is forgotten.

@@ -14,7 +14,7 @@ use crate::store::{self, Fault, Line, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 /// Most operations in one transaction: enough to share a commit's cost, few enough to answer within milliseconds.
@@ -35,10 +35,15 @@ pub(super) struct Lanes {
 
 impl Lanes {
     pub(super) fn start(store: &Store, policies: &Policies) -> Self {
+        let lines = Lines::default();
         let open = |_| {
             let (sender, receiver) = mpsc::channel(MAX_QUEUED);
-            let lane =
-                Lane { store: store.clone(), policies: policies.clone(), line: None, kept: Kept::default() };
+            let lane = Lane {
+                store: store.clone(),
+                policies: policies.clone(),
+                lines: lines.clone(),
+                kept: Kept::default(),
+            };
             tokio::spawn(lane.run(receiver));
             sender
         };
@@ -70,11 +75,25 @@ impl Desk {
     }
 }
 
+/// The lanes' own connections, those that nobody uses just now. The last one that came back goes first: while there is
+/// little to do one connection does all of it, and the database's process behind it has everything at hand.
+#[derive(Debug, Clone, Default)]
+struct Lines(Arc<Mutex<Vec<Line>>>);
+
+impl Lines {
+    fn take(&self) -> Option<Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, line: Line) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
 struct Lane {
     store: Store,
     policies: Policies,
-    /// The lane's own connection; `None` before the first batch and after an error.
-    line: Option<Line>,
+    lines: Lines,
     kept: Kept,
 }
 
@@ -144,8 +163,8 @@ impl Lane {
             // A policy that is not known yet is looked for below.
             Ok(None) | Err(Error::Unforeseen(_)) => None,
             Err(error) => {
-                // Whatever is wrong with the line, the next batch has a new one, and trusts nothing of before.
-                (self.line, self.kept) = (None, Kept::default());
+                // Whatever is wrong with the line, it is not used again, and nothing of before is trusted.
+                self.kept = Kept::default();
                 Some(error)
             }
         };
@@ -175,11 +194,15 @@ impl Lane {
         &mut self,
         batch: &Batch,
     ) -> Result<Option<(Vec<Verdict>, BTreeMap<AccountId, Page>)>, Error> {
-        let line = match &mut self.line {
+        let mut line = match self.lines.take() {
             Some(line) => line,
-            closed => closed.insert(self.store.open_line().await?),
+            None => self.store.open_line().await?,
         };
-        batch.by_itself(line, &mut self.kept).await
+        let done = batch.by_itself(&mut line, &mut self.kept).await;
+        if matches!(done, Ok(_) | Err(Error::Unforeseen(_))) {
+            self.lines.give_back(line);
+        }
+        done
     }
 }
 

@@ -212,6 +212,10 @@ impl Page {
         }
         let usages = &self.usages;
         self.known.retain(|attempt| usages.contains_key(attempt));
+        if self.usages.is_empty() {
+            // An emptied map keeps a node with room for eleven attempts, which is most of what a page weighs.
+            (self.usages, self.known) = (BTreeMap::new(), BTreeSet::new());
+        }
         self.book.forget_closed_lots();
     }
 

@@ -241,7 +241,7 @@ impl Reading for Preview {
     }
 }
 
-async fn view(tx: &mut Tx, row: PolicyVersionRow) -> Result<PolicyView, Error> {
+pub(super) async fn view(tx: &mut Tx, row: PolicyVersionRow) -> Result<PolicyView, Error> {
     let effective_until = tx.find_next_policy_start(row.effective_from).await?;
     Ok(PolicyReign { row, effective_until }.into())
 }

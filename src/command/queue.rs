@@ -2,10 +2,10 @@
 
 use super::refund_request::StoredDecision;
 use super::run::Reading;
-use super::{Desk, Error};
-use crate::domain::ids::{AccountId, Actor, PurchaseId, RefundRequestId};
+use super::{Desk, Error, KeysetPage};
+use crate::domain::ids::{AccountId, Actor, PurchaseId};
 use crate::domain::request::{Claim, RefundRequest, RequestStage};
-use crate::store::{QueueFilter, Tx};
+use crate::store::{QueueFilter, QueuePlace, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -49,13 +49,7 @@ pub struct QueuedRequest {
 }
 
 /// A page of the queue.
-#[derive(Debug, Clone)]
-pub struct QueuePage {
-    /// Its requests.
-    pub items: Vec<QueuedRequest>,
-    /// The place of the last one, when more follow.
-    pub next: Option<(DateTime<Utc>, RefundRequestId)>,
-}
+pub type QueuePage = KeysetPage<QueuedRequest, QueuePlace>;
 
 impl Desk {
     /// A page of the queue as it is at `now`. A place is that of one request, so what is written meanwhile shifts no
@@ -66,7 +60,7 @@ impl Desk {
     pub async fn list_refund_requests(
         &self,
         query: ListRefundRequests,
-        after: Option<(DateTime<Utc>, RefundRequestId)>,
+        after: Option<QueuePlace>,
         size: usize,
         now: DateTime<Utc>,
     ) -> Result<QueuePage, Error> {
@@ -97,7 +91,7 @@ impl ListRefundRequests {
 
 struct Queue {
     filter: QueueFilter,
-    after: Option<(DateTime<Utc>, RefundRequestId)>,
+    after: Option<QueuePlace>,
     size: usize,
 }
 
@@ -105,23 +99,22 @@ impl Reading for Queue {
     type Answer = QueuePage;
 
     async fn read(&self, tx: &mut Tx) -> Result<QueuePage, Error> {
-        // One more than the page has: it tells whether there is another page.
-        let limit = i64::try_from(self.size).unwrap_or(i64::MAX).saturating_add(1);
-        let mut requests = tx.list_requests(&self.filter, self.after, limit).await?;
-        let more = requests.len() > self.size;
-        requests.truncate(self.size);
+        let limit = QueuePage::limit(self.size);
+        let requests = tx.list_requests(&self.filter, self.after, limit).await?;
+        let KeysetPage { items: requests, next } = KeysetPage::cut(requests, self.size, |(_, request)| {
+            (request.clock.respond_by, request.refund_request_id)
+        });
         let wanted: Vec<_> = requests
             .iter()
             .map(|(account_id, request)| (account_id.clone(), request.refund_request_id))
             .collect();
         let decisions = tx.list_last_decisions(&wanted).await?;
         let mut decisions: BTreeMap<_, _> = decisions.into_iter().collect();
-        let last = requests.last().map(|(_, request)| (request.clock.respond_by, request.refund_request_id));
         let items = requests.into_iter().map(|(account_id, refund_request)| {
             let decision = decisions.remove(&refund_request.refund_request_id);
             let decision = decision.map(StoredDecision::read).transpose()?;
             Ok(QueuedRequest { account_id, refund_request, decision })
         });
-        Ok(QueuePage { items: items.collect::<Result<_, Error>>()?, next: if more { last } else { None } })
+        Ok(QueuePage { items: items.collect::<Result<_, Error>>()?, next })
     }
 }

@@ -3,11 +3,12 @@
 use super::refund_request::StoredDecision;
 use super::run::Mutation;
 use super::session::Session;
-use super::{BalanceAt, Error, Reason, Refusal, dispute, lifecycle};
+use super::{BalanceAt, Error, Reason, Refusal, dispute, lifecycle, refund_list};
 use crate::domain::ids::{ProviderRefundId, RefundId};
 use crate::domain::purchase::Purchase;
-use crate::domain::refund::{Refund, RefundResult, RefundStage, RefundStep};
+use crate::domain::refund::{News, Refund, RefundLife, RefundResult, RefundStage};
 use crate::domain::request::RefundRequest;
+use crate::policy::calendar::money_expected;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,20 +49,18 @@ impl Mutation for RecordRefundResult {
 
     async fn apply(&self, session: &mut Session<'_>) -> Result<RefundResultAnswer, Error> {
         let refund = session.tx.find_refund(session.account_id, self.refund_id).await?;
-        let refund = refund.ok_or_else(|| {
-            Error::from(Refusal::new(Reason::RefundNotFound, "the account has no such refund"))
-        })?;
+        let refund = refund.ok_or_else(refund_list::not_found)?;
         self.claim_provider_id(session, &refund).await?;
-        let refund = match refund.stage.after(self.result) {
-            RefundStep::Nothing => refund,
-            RefundStep::Enter(stage) => self.enter(session, refund, stage).await?,
-            RefundStep::Conflict => {
-                let message = "the result contradicts what was recorded before; a person must look at it";
-                return Err(Refusal::new(Reason::RefundStageConflict, message)
-                    .with("stage", &refund.stage.name())
-                    .into());
-            }
-        };
+        let policy = session.policy_for(refund.refund_request_id).await?;
+        let after = refund.life.clone().after(News {
+            result: self.result,
+            occurred_at: self.occurred_at,
+            failure_reason: self.failure_reason.clone(),
+            expected: money_expected(self.occurred_at, &policy),
+        })?;
+        let tells_id = refund.provider_refund_id.is_none() && self.provider_refund_id.is_some();
+        let refund =
+            if after != refund.life || tells_id { self.enter(session, refund, after).await? } else { refund };
         let refund_request = session.tx.find_request(session.account_id, refund.refund_request_id).await?;
         let refund_request = refund_request.ok_or(Error::Broken("a refund answers no request"))?;
         let (account_id, id) = (session.account_id, refund_request.refund_request_id);
@@ -99,27 +98,13 @@ impl RecordRefundResult {
         &self,
         session: &mut Session<'_>,
         mut refund: Refund,
-        stage: RefundStage,
+        after: RefundLife,
     ) -> Result<Refund, Error> {
         let account_id = session.account_id;
-        let purchase = session.tx.find_purchase(account_id, refund.purchase_id).await?;
-        let mut purchase = purchase.ok_or(Error::Broken("a refund has no purchase"))?;
-        match stage {
-            RefundStage::Succeeded => settle(session, &mut purchase, &refund).await?,
-            RefundStage::Failed => fail(session, &mut purchase, &refund).await?,
-            RefundStage::Pending | RefundStage::Submitted | RefundStage::Canceled | RefundStage::Unknown => {}
+        if after.stage() != refund.stage() {
+            move_money(session, &refund, after.stage()).await?;
         }
-        refund.stage = stage;
-        let moment = match stage {
-            RefundStage::Submitted => &mut refund.submitted_at,
-            _ => &mut refund.settled_at,
-        };
-        if stage != RefundStage::Unknown {
-            *moment = Some(self.occurred_at);
-        }
-        if stage == RefundStage::Failed {
-            refund.failure_reason.clone_from(&self.failure_reason);
-        }
+        refund.life = after;
         let tx = session.writing();
         if let (None, Some(told)) = (&refund.provider_refund_id, &self.provider_refund_id) {
             let provider = refund.provider.as_str();
@@ -128,6 +113,19 @@ impl RecordRefundResult {
         }
         tx.update_refund(account_id, &refund).await?;
         Ok(refund)
+    }
+}
+
+/// What a change of stage means to the purchase, the credits and the request.
+async fn move_money(session: &mut Session<'_>, refund: &Refund, after: RefundStage) -> Result<(), Error> {
+    let purchase = session.tx.find_purchase(session.account_id, refund.purchase_id).await?;
+    let mut purchase = purchase.ok_or(Error::Broken("a refund has no purchase"))?;
+    match after {
+        RefundStage::Succeeded => settle(session, &mut purchase, refund).await,
+        RefundStage::Failed => fail(session, &mut purchase, refund).await,
+        RefundStage::Pending | RefundStage::Submitted | RefundStage::Canceled | RefundStage::Unknown => {
+            Ok(())
+        }
     }
 }
 
@@ -142,7 +140,7 @@ async fn settle(session: &mut Session<'_>, purchase: &mut Purchase, refund: &Ref
     let id = refund.refund_request_id;
     let others = session.tx.list_refunds_of_request(account_id, id).await?;
     session.writing().update_purchase(account_id, purchase).await?;
-    if others.iter().any(|other| other.refund_id != refund.refund_id && other.stage.is_on_its_way()) {
+    if others.iter().any(|other| other.refund_id != refund.refund_id && other.stage().is_on_its_way()) {
         return Ok(());
     }
     lifecycle::settle(session, id).await

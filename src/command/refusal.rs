@@ -3,6 +3,7 @@
 use crate::domain::book::BookError;
 use crate::domain::credits::OutOfRange;
 use crate::domain::names::names;
+use crate::domain::refund::RefundConflict;
 use crate::domain::request::StageConflict;
 use crate::policy::resolution::NotPossible;
 use crate::store;
@@ -26,6 +27,8 @@ pub enum Reason {
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
+    /// No such dispute, or not of this account.
+    ChargebackNotFound,
     /// No such incident.
     IncidentNotFound,
     /// Fewer credits are available than needed.
@@ -93,6 +96,7 @@ names!(Reason {
     LotNotFound => "LOT_NOT_FOUND",
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
+    ChargebackNotFound => "CHARGEBACK_NOT_FOUND",
     IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
@@ -137,6 +141,7 @@ impl Reason {
                 | Self::LotNotFound
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
+                | Self::ChargebackNotFound
                 | Self::IncidentNotFound
                 | Self::PolicyNotFound
                 | Self::DecisionNotFound
@@ -228,6 +233,15 @@ impl From<OutOfRange> for Error {
 impl From<StageConflict> for Error {
     fn from(conflict: StageConflict) -> Self {
         Refusal::new(Reason::RequestStageConflict, conflict.to_string())
+            .with("stage", &conflict.stage.name().to_uppercase())
+            .into()
+    }
+}
+
+impl From<RefundConflict> for Error {
+    fn from(conflict: RefundConflict) -> Self {
+        let message = format!("{conflict}; a person must look at it");
+        Refusal::new(Reason::RefundStageConflict, message)
             .with("stage", &conflict.stage.name().to_uppercase())
             .into()
     }

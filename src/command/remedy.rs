@@ -9,7 +9,7 @@ use crate::domain::ids::{DeliveryId, LotId, RefundId};
 use crate::domain::lot::{NewLot, Source};
 use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
-use crate::domain::refund::{Refund, RefundMethod, RefundStage};
+use crate::domain::refund::{Refund, RefundLife, RefundMethod};
 use crate::domain::request::RefundRequest;
 use crate::domain::usage::Usage;
 use crate::policy::{Grant, RemedyKind};
@@ -181,15 +181,12 @@ fn new_refund(
         purchase_id: purchase.purchase_id,
         amount,
         credits: grant.credits,
-        stage: RefundStage::Pending,
+        life: RefundLife::Pending,
         provider: purchase.provider.clone(),
         payment_id: purchase.payment_id.clone(),
         provider_refund_id: None,
         idempotency_key: format!("makegood-refund-{refund_id}"),
         created_at: session.now,
-        submitted_at: None,
-        settled_at: None,
-        failure_reason: String::new(),
         method,
     })
 }

@@ -5,7 +5,7 @@ use super::{Context, Desk, Error};
 use crate::clock::new_id;
 use crate::domain::book::{Balance, Book, Changes};
 use crate::domain::entry::chain;
-use crate::domain::ids::{AccountId, Attempt, LotId};
+use crate::domain::ids::{AccountId, Attempt, LotId, RefundRequestId};
 use crate::domain::restriction::Standing;
 use crate::domain::usage::Usage;
 use crate::policy::Document;
@@ -56,6 +56,15 @@ impl<'a> Session<'a> {
     /// [`Error::Unforeseen`] when it is not known.
     pub(super) fn policy_at(&self, received_at: DateTime<Utc>) -> Result<Arc<Document>, Error> {
         self.desk.policies.in_force(received_at)
+    }
+
+    /// The policy that decides a request of the account.
+    pub(super) async fn policy_for(
+        &mut self,
+        refund_request_id: RefundRequestId,
+    ) -> Result<Arc<Document>, Error> {
+        let request = self.tx.find_request(self.account_id, refund_request_id).await?;
+        self.policy_at(request.ok_or(Error::Broken("a refund answers no request"))?.received_at)
     }
 
     /// A new id of this instant.

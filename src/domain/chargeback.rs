@@ -1,9 +1,9 @@
 //! Chargebacks: the bank's disputes (§6). Events come late, twice and out of order; the stage follows what
-//! happened last, not what was heard last.
+//! happened last, not what was heard last. `docs/lifecycles.md` draws it, and a test compares.
 
 use super::book::Loss;
 use super::credits::Credits;
-use super::ids::{ChargebackId, DisputeId, PaymentId, Provider, PurchaseId};
+use super::ids::{ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId};
 use super::money::Money;
 use super::names::names;
 use super::purchase::DisputeState;
@@ -89,7 +89,7 @@ pub struct Chargeback {
     pub amount: Money,
     /// What it took from each lot when it was lost; empty in every other stage.
     pub losses: Vec<Loss>,
-    /// While it is open: its purchase's credits that were frozen when it opened, whichever dispute froze them first.
+    /// While it is open: its purchase's credits that are frozen, whichever dispute froze them first.
     /// Once it ended: those that its end revoked or let go.
     pub frozen_credits: Credits,
     /// When it was opened, as far as we were told.
@@ -98,6 +98,25 @@ pub struct Chargeback {
     pub closed_at: Option<DateTime<Utc>>,
     /// When the latest event happened.
     pub last_event_at: DateTime<Utc>,
+}
+
+/// One event as it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedEvent {
+    /// What happened.
+    pub event: ChargebackEvent,
+    /// How far the dispute had gone, as far as reported.
+    pub phase: ChargebackPhase,
+    /// The processor's own word, verbatim.
+    pub provider_status: String,
+    /// The processor's id of the event.
+    pub provider_event_id: Option<ProviderEventId>,
+    /// What was disputed then.
+    pub amount: Money,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// When we were told.
+    pub recorded_at: DateTime<Utc>,
 }
 
 impl Chargeback {
@@ -145,6 +164,15 @@ impl Chargeback {
 }
 
 impl ChargebackEvent {
+    /// The stage of a dispute that is first heard of by this event, which may be its end.
+    #[must_use]
+    pub const fn first_stage(self) -> ChargebackStage {
+        match self.end() {
+            Some(end) => end,
+            None => ChargebackStage::Open,
+        }
+    }
+
     /// The stage that this event ends a dispute in, if it ends one.
     #[must_use]
     pub const fn end(self) -> Option<ChargebackStage> {

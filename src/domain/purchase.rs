@@ -1,7 +1,7 @@
 //! Purchases: what was paid, what was bought, what came of it.
 
 use super::credits::Credits;
-use super::ids::{OrderId, PackageId, PaymentId, Provider, PurchaseId};
+use super::ids::{DeliveryId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use super::money::Money;
 use super::names::names;
 use chrono::{DateTime, Utc};
@@ -88,6 +88,21 @@ pub struct Purchase {
     pub policy_version: String,
     /// Whatever the caller recorded: country, customer kind.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// Credits of a purchase that arrived in the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The platform's id of it.
+    pub delivery_id: DeliveryId,
+    /// Bought credits that arrived.
+    pub credits: Credits,
+    /// Bonus credits that arrived with them.
+    pub bonus_credits: Credits,
+    /// When they arrived, as the platform says.
+    pub delivered_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
 }
 
 impl Purchase {

@@ -7,6 +7,7 @@ mod desk;
 mod fields;
 mod history;
 mod incident;
+mod paid_back;
 mod policy;
 mod policy_check;
 mod refund;
@@ -23,6 +24,9 @@ pub(super) use fields::{EARLIEST, LATEST_TEST_CLOCK};
 pub(super) use history::{get_usage, list_entries, list_lots};
 pub(super) use incident::{
     IncidentCall, IncidentPage, declare_incident, list_incidents, resolve_incident, restore_incident,
+};
+pub(super) use paid_back::{
+    ListCall, compile_chargeback_evidence, get_chargeback, get_refund, list_chargebacks, list_refunds,
 };
 pub(super) use policy::{
     Publication, backtest_policy, get_policy, list_policies, publish_policy, replay_decision,

@@ -6,6 +6,7 @@
 mod chargeback;
 mod credit;
 mod decision;
+mod evidence_pack;
 mod history;
 mod incident;
 mod policy;
@@ -25,8 +26,9 @@ use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 
-pub(super) use chargeback::record_chargeback;
+pub(super) use chargeback::{get_chargeback, list_chargebacks, record_chargeback};
 pub(super) use credit::{capture_credits, get_balance, hold_credits, release_credits, restore_credits};
+pub(super) use evidence_pack::compile_chargeback_evidence;
 pub(super) use history::{get_usage, grant_credits, list_entries, list_lots, revoke_credits};
 pub(super) use incident::{declare_incident, list_incidents, resolve_incident, restore_incident};
 pub(super) use policy::{
@@ -35,8 +37,8 @@ pub(super) use policy::{
 pub(super) use policy_check::check_policy;
 pub(super) use purchase::{deliver_credits, record_purchase};
 pub(super) use refund::{
-    evaluate_request, get_refund_request, list_refund_requests, provide_information, record_refund_result,
-    resolve_refund_request, withdraw_refund_request,
+    evaluate_request, get_refund, get_refund_request, list_refund_requests, list_refunds,
+    provide_information, record_refund_result, resolve_refund_request, withdraw_refund_request,
 };
 
 /// Most that a timestamp may have: a leap second would count past it.

@@ -1,9 +1,11 @@
 //! Page tokens of lists that are cut by a time and an id (AIP-158): the place of a page's last item, bound to the list's
 //! arguments. What is written meanwhile shifts no place.
 
+use super::status;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tonic::Status;
 use uuid::Uuid;
 
 /// How much of the digest a token carries, in bytes: enough that no mistake passes. It is no secret: a token opens
@@ -30,8 +32,16 @@ impl Arguments {
         hex::encode([place.as_slice(), digest.get(..DIGEST_BYTES).unwrap_or_default()].concat())
     }
 
+    /// The place behind which a page begins; `None` for the first page.
+    pub(super) fn after(&self, token: &str) -> Result<Option<Place>, Status> {
+        match token {
+            "" => Ok(None),
+            token => self.read(token).map(Some).ok_or_else(status::invalid_page_token),
+        }
+    }
+
     /// The place of a token; `None` when it is not ours, or was made for other arguments.
-    pub(super) fn read(&self, token: &str) -> Option<Place> {
+    fn read(&self, token: &str) -> Option<Place> {
         let bytes = hex::decode(token).ok()?;
         let micros = i64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
         let at = DateTime::from_timestamp_micros(micros)?;

@@ -1,7 +1,7 @@
 //! The refund service.
 
 use super::context::Opened;
-use super::decode::{ChargebackCall, Evaluation, QueueCall};
+use super::decode::{ChargebackCall, Evaluation, ListCall, QueueCall};
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::Context;
 use crate::proto::makegood::v1;
@@ -109,16 +109,29 @@ impl RefundService for Api {
 
     async fn get_refund(
         &self,
-        _: Request<v1::GetRefundRequest>,
+        request: Request<v1::GetRefundRequest>,
     ) -> Result<Response<v1::GetRefundResponse>, Status> {
-        Err(status::not_implemented("GetRefund"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/GetRefund", request)?;
+        let query = decode::get_refund(message, context.clock.now())?;
+        let account_id = query.account_id.clone();
+        let read = self.desk().get_refund(query).instrument(span);
+        let refund = within(timeout, status::deadline_exceeded, read).await?;
+        Ok(respond(encode::get_refund(&account_id, &refund), false))
     }
 
     async fn list_refunds(
         &self,
-        _: Request<v1::ListRefundsRequest>,
+        request: Request<v1::ListRefundsRequest>,
     ) -> Result<Response<v1::ListRefundsResponse>, Status> {
-        Err(status::not_implemented("ListRefunds"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/ListRefunds", request)?;
+        let ListCall { query, after, size, arguments } =
+            decode::list_refunds(message, context.clock.now(), is_desk(&context))?;
+        let read = self.desk().list_refunds(query, after, size).instrument(span);
+        let page = within(timeout, status::deadline_exceeded, read).await?;
+        let next = page.next.map(|(created_at, id)| arguments.write((created_at, id.0))).unwrap_or_default();
+        Ok(respond(encode::list_refunds(&page, next), false))
     }
 
     async fn determine_chargeback(
@@ -130,23 +143,41 @@ impl RefundService for Api {
 
     async fn compile_chargeback_evidence(
         &self,
-        _: Request<v1::CompileChargebackEvidenceRequest>,
+        request: Request<v1::CompileChargebackEvidenceRequest>,
     ) -> Result<Response<v1::CompileChargebackEvidenceResponse>, Status> {
-        Err(status::not_implemented("CompileChargebackEvidence"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/CompileChargebackEvidence", request)?;
+        let now = context.clock.now();
+        let query = decode::compile_chargeback_evidence(message, now)?;
+        let read = self.desk().compile_chargeback_evidence(query, now).instrument(span);
+        let view = within(timeout, status::deadline_exceeded, read).await?;
+        Ok(respond(encode::compile_chargeback_evidence(&view), false))
     }
 
     async fn get_chargeback(
         &self,
-        _: Request<v1::GetChargebackRequest>,
+        request: Request<v1::GetChargebackRequest>,
     ) -> Result<Response<v1::GetChargebackResponse>, Status> {
-        Err(status::not_implemented("GetChargeback"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/GetChargeback", request)?;
+        let query = decode::get_chargeback(message, context.clock.now())?;
+        let read = self.desk().get_chargeback(query).instrument(span);
+        let view = within(timeout, status::deadline_exceeded, read).await?;
+        Ok(respond(encode::get_chargeback(&view), false))
     }
 
     async fn list_chargebacks(
         &self,
-        _: Request<v1::ListChargebacksRequest>,
+        request: Request<v1::ListChargebacksRequest>,
     ) -> Result<Response<v1::ListChargebacksResponse>, Status> {
-        Err(status::not_implemented("ListChargebacks"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/ListChargebacks", request)?;
+        let ListCall { query, after, size, arguments } =
+            decode::list_chargebacks(message, context.clock.now())?;
+        let read = self.desk().list_chargebacks(query, after, size).instrument(span);
+        let page = within(timeout, status::deadline_exceeded, read).await?;
+        let next = page.next.map(|(last_event_at, id)| arguments.write((last_event_at, id.0)));
+        Ok(respond(encode::list_chargebacks(&page, next.unwrap_or_default()), false))
     }
 }
 

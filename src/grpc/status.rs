@@ -219,6 +219,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::LotNotFound
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
+        | Reason::ChargebackNotFound
         | Reason::IncidentNotFound
         | Reason::PolicyNotFound
         | Reason::DecisionNotFound => Code::NotFound,

@@ -1,6 +1,9 @@
-//! Until when a request must be answered (§4.1), in business days, and until when a question waits.
+//! Until when a request must be answered (§4.1) and when money arrives (§4.2), in business days, and until when a question
+//! waits.
 
+use super::document::Document;
 use super::parameters::Parameters;
+use crate::domain::refund::ExpectedWindow;
 use chrono::{
     DateTime, Datelike, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
     TimeZone, Utc, Weekday,
@@ -151,18 +154,33 @@ pub fn respond_by(since: DateTime<Utc>, calendar: &Calendar) -> DateTime<Utc> {
     due(since, calendar).unwrap_or(since)
 }
 
+/// When a customer can expect money that left at this instant (§4.2); `None` under a policy that does not say.
+#[must_use]
+pub fn money_expected(left_at: DateTime<Utc>, policy: &Document) -> Option<ExpectedWindow> {
+    let (least, most) = policy.parameters().refund_business_days()?;
+    let calendar = policy.calendar();
+    let from = business_days_after(left_at, least, calendar)?;
+    let until = business_days_after(left_at, most, calendar)?;
+    Some(ExpectedWindow { from, until })
+}
+
 /// `None` only at the end of representable time.
 fn due(since: DateTime<Utc>, calendar: &Calendar) -> Option<DateTime<Utc>> {
     if calendar.respond_within_hours > 0 {
         return since.checked_add_signed(TimeDelta::hours(i64::from(calendar.respond_within_hours)));
     }
+    business_days_after(since, calendar.respond_within_business_days, calendar)
+}
+
+/// The same local time so many business days later; `None` only at the end of representable time.
+fn business_days_after(since: DateTime<Utc>, days: u32, calendar: &Calendar) -> Option<DateTime<Utc>> {
     let from = calendar.counted_from(since);
     let (mut day, time) = if calendar.is_business_day(from.date()) {
         (from.date(), from.time())
     } else {
         (calendar.next_business_day(from.date())?, NaiveTime::MIN)
     };
-    for _ in 0..calendar.respond_within_business_days {
+    for _ in 0..days {
         day = calendar.next_business_day(day)?;
     }
     calendar.instant(day.and_time(time))

@@ -90,6 +90,39 @@ pub struct Parameters {
     purchase_date_tolerance: Span,
     outage_failures: i64,
     expired_credits_grace: Span,
+    refund_business_days: Option<(u32, u32)>,
+}
+
+/// The parameters that say in which business days after it left a refund arrives (§4.2); both or neither.
+const REFUND_ARRIVES: [&str; 2] =
+    ["refund_arrives_after_business_days", "refund_arrives_within_business_days"];
+
+/// Longest travel of money that makes sense, in business days.
+const MAX_REFUND_BUSINESS_DAYS: u32 = 60;
+
+/// When money arrives, if the document says.
+fn refund_business_days(named: &BTreeMap<String, Parameter>) -> Result<Option<(u32, u32)>, Wrong> {
+    let [after, within] = REFUND_ARRIVES;
+    let wrong = |name: &str, problem: String| Err(Wrong::new(problem).below(name).below("parameters"));
+    let days = |name: &str| match named.get(name)? {
+        Parameter::Number(days) => u32::try_from(*days).ok().filter(|days| *days <= MAX_REFUND_BUSINESS_DAYS),
+        Parameter::Duration(_) | Parameter::Share(_) => None,
+    };
+    match (named.contains_key(after), named.contains_key(within)) {
+        (false, false) => return Ok(None),
+        (true, false) => return wrong(after, format!("needs `{within}` beside it")),
+        (false, true) => return wrong(within, format!("needs `{after}` beside it")),
+        (true, true) => {}
+    }
+    let range = format!("must be 0 to {MAX_REFUND_BUSINESS_DAYS} business days");
+    match (days(after), days(within)) {
+        (None, _) => wrong(after, range),
+        (_, None) => wrong(within, range),
+        (Some(least), Some(most)) if least > most => {
+            wrong(within, format!("must not be less than `{after}`"))
+        }
+        (Some(least), Some(most)) => Ok(Some((least, most))),
+    }
 }
 
 impl Parameters {
@@ -138,6 +171,7 @@ impl Parameters {
             purchase_date_tolerance: duration("purchase_date_tolerance")?,
             outage_failures,
             expired_credits_grace: duration("expired_credits_grace")?,
+            refund_business_days: refund_business_days(&named)?,
             discretionary: discretionary.into_iter().collect(),
             named,
             required,
@@ -206,6 +240,12 @@ impl Parameters {
     #[must_use]
     pub const fn expired_credits_grace(&self) -> Span {
         self.expired_credits_grace
+    }
+
+    /// In how many business days after it left a refund typically arrives, at least and at most (§4.2).
+    #[must_use]
+    pub const fn refund_business_days(&self) -> Option<(u32, u32)> {
+        self.refund_business_days
     }
 
     /// How long an approved refund counts as recent.

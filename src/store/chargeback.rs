@@ -2,54 +2,46 @@
 
 use super::read::{Place, to_json};
 use super::{Error, Tx};
-use crate::domain::chargeback::{Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage};
+use crate::domain::chargeback::{
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, ReportedEvent,
+};
 use crate::domain::ids::{
     AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId,
 };
-use crate::domain::money::Money;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// One event as it was told.
-#[derive(Debug, Clone)]
-pub struct ChargebackEventRow {
-    /// What happened.
-    pub event: ChargebackEvent,
-    /// How far the dispute had gone.
-    pub phase: ChargebackPhase,
-    /// The processor's own word, verbatim.
-    pub provider_status: String,
-    /// The processor's id of the event.
-    pub provider_event_id: Option<ProviderEventId>,
-    /// What was disputed then.
-    pub amount: Money,
-    /// When it happened.
-    pub occurred_at: DateTime<Utc>,
-    /// When we were told.
-    pub recorded_at: DateTime<Utc>,
+pub(super) struct ChargebackRow {
+    pub(super) account_id: String,
+    pub(super) chargeback_id: Uuid,
+    pub(super) purchase_id: Option<Uuid>,
+    pub(super) provider: String,
+    pub(super) dispute_id: String,
+    pub(super) payment_id: String,
+    pub(super) stage: String,
+    pub(super) phase: String,
+    pub(super) provider_status: String,
+    pub(super) reason_code: String,
+    pub(super) currency: String,
+    pub(super) amount_minor: i64,
+    pub(super) losses: serde_json::Value,
+    pub(super) frozen_credits: i64,
+    pub(super) opened_at: DateTime<Utc>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+    pub(super) last_event_at: DateTime<Utc>,
 }
 
-struct Row {
-    chargeback_id: Uuid,
-    purchase_id: Option<Uuid>,
-    provider: String,
-    dispute_id: String,
-    payment_id: String,
-    stage: String,
-    phase: String,
-    provider_status: String,
-    reason_code: String,
-    currency: String,
-    amount_minor: i64,
-    losses: serde_json::Value,
-    frozen_credits: i64,
-    opened_at: DateTime<Utc>,
-    closed_at: Option<DateTime<Utc>>,
-    last_event_at: DateTime<Utc>,
-}
+impl ChargebackRow {
+    /// The account that it is kept at, or the place where disputes wait for their purchase.
+    pub(super) fn kept_at(&self) -> Result<AccountId, Error> {
+        if self.account_id.is_empty() {
+            return Ok(AccountId::unmatched());
+        }
+        let place = Place { table: "chargeback", key: &self.chargeback_id };
+        place.id("account_id", self.account_id.clone())
+    }
 
-impl Row {
-    fn chargeback(self) -> Result<Chargeback, Error> {
+    pub(super) fn chargeback(self) -> Result<Chargeback, Error> {
         let place = Place { table: "chargeback", key: &self.chargeback_id };
         Ok(Chargeback {
             chargeback_id: ChargebackId(self.chargeback_id),
@@ -73,16 +65,23 @@ impl Row {
 
 /// Chargebacks by one condition: the same columns each time.
 macro_rules! select_chargebacks {
-    ($condition:literal, $($argument:expr),+) => {
+    ($first:literal $(+ $condition:literal)*, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
-            Row,
-            "SELECT chargeback_id, purchase_id, provider, dispute_id, payment_id, stage, phase, provider_status,
-                reason_code, currency, amount_minor, losses, frozen_credits, opened_at, closed_at, last_event_at
-             FROM chargeback WHERE " + $condition,
+            crate::store::chargeback::ChargebackRow,
+            // What an open dispute keeps from use grows with deliveries and returns; at its end it is told once more.
+            "SELECT account_id, chargeback_id, purchase_id, provider, dispute_id, payment_id, stage, phase,
+                provider_status, reason_code, currency, amount_minor, losses,
+                CASE WHEN stage <> 'open' THEN frozen_credits ELSE (
+                    SELECT coalesce(sum(lot.frozen), 0)::bigint FROM lot
+                    WHERE lot.account_id = chargeback.account_id AND lot.purchase_id = chargeback.purchase_id)
+                END AS \"frozen_credits!\",
+                opened_at, closed_at, last_event_at
+             FROM chargeback WHERE " + $first $(+ $condition)*,
             $($argument),+
         )
     };
 }
+pub(super) use select_chargebacks;
 
 impl Tx {
     /// A chargeback by the processor's id of the dispute.
@@ -103,7 +102,7 @@ impl Tx {
         )
         .fetch_optional(self.connection())
         .await?
-        .map(Row::chargeback)
+        .map(ChargebackRow::chargeback)
         .transpose()
     }
 
@@ -126,7 +125,7 @@ impl Tx {
         .fetch_all(self.connection())
         .await?
         .into_iter()
-        .map(Row::chargeback)
+        .map(ChargebackRow::chargeback)
         .collect()
     }
 
@@ -208,7 +207,7 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         chargeback_id: ChargebackId,
-        event: &ChargebackEventRow,
+        event: &ReportedEvent,
     ) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO chargeback_event (account_id, chargeback_id, ordinal, event, phase, provider_status,
@@ -239,7 +238,7 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         chargeback_id: ChargebackId,
-    ) -> Result<Vec<ChargebackEventRow>, Error> {
+    ) -> Result<Vec<ReportedEvent>, Error> {
         let rows = sqlx::query!(
             "SELECT event, phase, provider_status, currency, amount_minor, occurred_at, recorded_at,
                 provider_event_id
@@ -252,7 +251,7 @@ impl Tx {
         let place = Place { table: "chargeback_event", key: &chargeback_id };
         rows.into_iter()
             .map(|row| {
-                Ok(ChargebackEventRow {
+                Ok(ReportedEvent {
                     event: place.word("event", &row.event, ChargebackEvent::parse)?,
                     phase: place.word("phase", &row.phase, ChargebackPhase::parse)?,
                     provider_status: row.provider_status,

@@ -1,5 +1,6 @@
 //! The one statement that writes the ledger: lots, attempts, entries, accounts and answers, of many accounts at once.
 
+mod alone;
 mod columns;
 
 use super::account::AccountRow;
@@ -10,6 +11,7 @@ use crate::domain::entry::Entry;
 use crate::domain::ids::AccountId;
 use crate::domain::lot::Lot;
 use crate::domain::usage::Usage;
+use alone::Alone;
 use chrono::{DateTime, Utc};
 use columns::{Accounts, Allocations, Answers, Entries, Lots, Usages};
 use uuid::Uuid;
@@ -138,13 +140,21 @@ pub async fn write(at: &mut impl Connected, set: &WriteSet<'_>) -> Result<bool, 
     if set.accounts.is_empty() && set.answers.is_empty() {
         return Ok(true);
     }
-    let (accounts, lots) = (Accounts::of(&set.accounts), Lots::of(&set.lots));
-    let (usages, allocations) = (Usages::of(&set.usages), Allocations::of(&set.usages));
-    let (entries, answers) = (Entries::of(&set.entries), Answers::of(&set.answers));
-    match write!(at, accounts, lots, usages, allocations, entries, answers) {
+    let written = match Alone::of(set) {
+        Some(alone) => alone.write(at).await,
+        None => write_many(at, set).await,
+    };
+    match written {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(CHANGED) => Ok(false),
         written => written.map_err(if commits(at) { in_doubt } else { Error::from }),
     }
+}
+
+async fn write_many(at: &mut impl Connected, set: &WriteSet<'_>) -> Result<bool, sqlx::Error> {
+    let (accounts, lots) = (Accounts::of(&set.accounts), Lots::of(&set.lots));
+    let (usages, allocations) = (Usages::of(&set.usages), Allocations::of(&set.usages));
+    let (entries, answers) = (Entries::of(&set.entries), Answers::of(&set.answers));
+    write!(at, accounts, lots, usages, allocations, entries, answers)
 }
 
 const fn commits<C: Connected>(_: &C) -> bool {

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod credits;
+mod reads;
 mod refunds;
 mod whole_message;
 

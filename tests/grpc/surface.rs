@@ -31,7 +31,7 @@ const METHODS: &str = "
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 
 /// Those that answer; the others say that they are still to come.
-const WORKING: [&str; 26] = [
+const WORKING: [&str; 29] = [
     "CreditService/RecordPurchase",
     "CreditService/DeliverCredits",
     "CreditService/HoldCredits",
@@ -56,16 +56,21 @@ const WORKING: [&str; 26] = [
     "RefundService/ProvideInformation",
     "RefundService/WithdrawRefundRequest",
     "RefundService/ResolveRefundRequest",
+    "RefundService/GetRefund",
     "RefundService/RecordRefundResult",
     "RefundService/RecordChargeback",
+    "RefundService/GetChargeback",
+    "RefundService/CompileChargebackEvidence",
 ];
 
 /// Those that need no arguments.
-const UNCONDITIONAL: [&str; 4] = [
+const UNCONDITIONAL: [&str; 6] = [
     "IncidentService/ListIncidents",
     "PolicyService/GetPolicy",
     "PolicyService/ListPolicies",
     "RefundService/ListRefundRequests",
+    "RefundService/ListRefunds",
+    "RefundService/ListChargebacks",
 ];
 
 /// `Service/Method` of everything that `METHODS` names.

@@ -2,7 +2,8 @@
 
 use super::desk::{at, shipped};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
-use makegood::policy::calendar::{Calendar, respond_by};
+use makegood::policy::calendar::{Calendar, money_expected, respond_by};
+use makegood::policy::{Document, SHIPPED};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::BTreeSet;
@@ -236,4 +237,58 @@ fn weekends() -> impl Strategy<Value = Vec<Weekday>> {
         vec![Weekday::Sat, Weekday::Sun],
         vec![Weekday::Fri, Weekday::Sat],
     ])
+}
+
+#[test]
+fn money_is_expected_some_business_days_after_it_left() {
+    let window = |left_at: &str| money_expected(at(left_at), shipped()).unwrap();
+    // From a Monday to the Thursday, and to the Monday of the second week after.
+    let monday = window("2025-03-03T13:00:00Z");
+    assert_eq!((monday.from, monday.until), (at("2025-03-06T13:00:00Z"), at("2025-03-17T13:00:00Z")));
+    // What leaves on a weekend leaves on the next business morning.
+    let saturday = window("2025-03-08T13:00:00Z");
+    assert_eq!((saturday.from, saturday.until), (at("2025-03-13T00:00:00Z"), at("2025-03-24T00:00:00Z")));
+}
+
+/// The shipped document without the lines that begin like this, and with these beside its parameters.
+fn other(without: &str, with: &str) -> Result<Document, String> {
+    let kept: Vec<&str> = SHIPPED.lines().filter(|line| !line.starts_with(without)).collect();
+    let text = kept.join("\n").replace("[parameters]\n", &format!("[parameters]\n{with}\n"));
+    Document::parse(&text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_policy_may_leave_open_when_money_arrives_and_may_not_say_it_by_half() {
+    const NAME: &str = "refund_arrives_";
+    let silent = other(NAME, "").unwrap();
+    assert_eq!(money_expected(at("2025-03-03T13:00:00Z"), &silent), None);
+    let same_day = format!("{NAME}after_business_days = 0\n{NAME}within_business_days = 0");
+    let left_at = at("2025-03-03T13:00:00Z");
+    let window = money_expected(left_at, &other(NAME, &same_day).unwrap()).unwrap();
+    assert_eq!((window.from, window.until), (left_at, left_at));
+    for (with, field, problem) in [
+        (format!("{NAME}after_business_days = 3"), "after", "needs `refund_arrives_within_business_days`"),
+        (format!("{NAME}within_business_days = 3"), "within", "needs `refund_arrives_after_business_days`"),
+        (
+            format!("{NAME}after_business_days = \"3d\"\n{NAME}within_business_days = 9"),
+            "after",
+            "must be 0 to 60",
+        ),
+        (
+            format!("{NAME}after_business_days = 3\n{NAME}within_business_days = 61"),
+            "within",
+            "must be 0 to 60",
+        ),
+        (
+            format!("{NAME}after_business_days = 5\n{NAME}within_business_days = 4"),
+            "within",
+            "must not be less",
+        ),
+    ] {
+        let error = other(NAME, &with).unwrap_err();
+        assert!(
+            error.contains(problem) && error.contains(&format!("{NAME}{field}_business_days")),
+            "{error}"
+        );
+    }
 }

@@ -14,7 +14,7 @@ use makegood::domain::ids::{LotId, PurchaseId};
 use makegood::domain::lot::{Bucket, Lot, NewLot, Source};
 use makegood::domain::purchase::DisputeState;
 use makegood::domain::request::Claim;
-use makegood::policy::calendar::question_ends;
+use makegood::policy::calendar::{money_expected, question_ends};
 use makegood::policy::share::Share;
 use makegood::policy::span::Span;
 use makegood::policy::{Document, FactName, Facts, SHIPPED, decide};
@@ -167,6 +167,12 @@ fn broken(document: &Document, cases: &[(String, Case, Facts)]) -> Option<String
     let end = question_ends(at("2025-04-13T10:00:00Z"), document.parameters());
     if end != Some(at("2025-05-13T10:00:00Z")) {
         return Some(format!("a question that nobody answers ends its request at {end:?}"));
+    }
+    // A Wednesday; the weekends are no business days.
+    let window =
+        money_expected(at("2025-04-09T10:00:00Z"), document).map(|window| (window.from, window.until));
+    if window != Some((at("2025-04-14T10:00:00Z"), at("2025-04-23T10:00:00Z"))) {
+        return Some(format!("money that leaves is expected within {window:?}"));
     }
     cases.iter().find_map(|(name, case, facts)| {
         let found = differences(case, &decide(document, facts));

@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::refund::{MAX_REASON_BYTES, MAX_TEXT_BYTES, read_claim, read_details, read_evidence, remedy_kind};
 use crate::command::{
-    AskedRemedy, Call, ListRefundRequests, ProvideInformation, Resolution, ResolveRefundRequest,
+    AskedRemedy, Call, ListRefundRequests, ProvideInformation, Resolution, ResolveRefundRequest, TimeWindow,
     WithdrawRefundRequest,
 };
 use crate::domain::credits::Credits;
@@ -11,7 +11,6 @@ use crate::domain::ids::{Actor, PurchaseId, RefundRequestId};
 use crate::domain::refund::RefundMethod;
 use crate::domain::request::{Detail, Details, RequestStage};
 use crate::grpc::keyset::Arguments;
-use crate::grpc::status;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::resolve_refund_request_request as resolve;
 use chrono::{DateTime, Utc};
@@ -26,8 +25,6 @@ const MAX_CLAUSE_BYTES: usize = 16;
 const MAX_DETAILS: usize = 20;
 const MAX_ROW_BYTES: usize = 16;
 const MAX_STAGES: usize = 8;
-const DEFAULT_PAGE_SIZE: i32 = 50;
-const MAX_PAGE_SIZE: i32 = 500;
 /// Thirty days: who looks further ahead lists everything.
 const MAX_DUE_SECONDS: i64 = 2_592_000;
 
@@ -233,21 +230,11 @@ pub(in crate::grpc) fn list_refund_requests(
             .wrong::<()>("account_id", "is required: who acts for a customer sees that customer's requests");
     }
     let page_token = request.page_token.clone();
-    let size = match request.page_size {
-        0 => DEFAULT_PAGE_SIZE,
-        told => told.min(MAX_PAGE_SIZE),
-    };
-    let size = usize::try_from(size).ok().or_else(|| fields.wrong("page_size", "must not be negative"));
+    let size = fields.page_size(request.page_size);
     let query = read_query(&mut fields, request);
     let (size, query) = fields.finish(size.zip(query))?;
     let arguments = Arguments::of("ListRefundRequests", &query);
-    let after = match page_token.as_str() {
-        "" => None,
-        token => {
-            let (at, id) = arguments.read(token).ok_or_else(status::invalid_page_token)?;
-            Some((at, RefundRequestId(id)))
-        }
-    };
+    let after = arguments.after(&page_token)?.map(|(at, id)| (at, RefundRequestId(id)));
     Ok(QueueCall { query, after, size, arguments })
 }
 
@@ -267,7 +254,7 @@ fn read_query(fields: &mut Fields, request: v1::ListRefundRequestsRequest) -> Op
         received_window,
     } = request;
     let account_id = fields.optional_id("account_id", account_id);
-    let stages = read_stages(fields, &stages);
+    let stages = fields.words("stages", &stages, MAX_STAGES, request_stage);
     let due_within_micros = due_within.map_or(Some(None), |within| read_within(fields, within).map(Some));
     let claim = match claim {
         0 => Some(None),
@@ -278,12 +265,9 @@ fn read_query(fields: &mut Fields, request: v1::ListRefundRequestsRequest) -> Op
     if unassigned_only && matches!(assignee, Some(Some(_))) {
         fields.wrong::<()>("unassigned_only", "contradicts `assignee`");
     }
-    let purchase_id = match purchase_id.as_str() {
-        "" => Some(None),
-        told => fields.own_id("purchase_id", told, PurchaseId::parse).map(Some),
-    };
-    let window = read_received(fields, received_window.unwrap_or_default());
-    let (received_from, received_until) = window?;
+    let purchase_id = fields.optional_own_id("purchase_id", &purchase_id, PurchaseId::parse);
+    let TimeWindow { start: received_from, end: received_until } =
+        fields.window("received_window", received_window)?;
     Some(ListRefundRequests {
         account_id: account_id?,
         stages: stages?,
@@ -297,28 +281,6 @@ fn read_query(fields: &mut Fields, request: v1::ListRefundRequestsRequest) -> Op
         received_from,
         received_until,
     })
-}
-
-type Window = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-fn read_received(fields: &mut Fields, window: v1::TimeWindow) -> Option<Window> {
-    let v1::TimeWindow { start_time, end_time } = window;
-    let from = fields.bound("received_window.start_time", start_time);
-    let until = fields.bound("received_window.end_time", end_time);
-    if let (Some(Some(from)), Some(Some(until))) = (from, until)
-        && until < from
-    {
-        return fields.wrong("received_window.end_time", "must not be earlier than `start_time`");
-    }
-    from.zip(until)
-}
-
-fn read_stages(fields: &mut Fields, stages: &[i32]) -> Option<Vec<RequestStage>> {
-    if stages.len() > MAX_STAGES {
-        return fields.wrong("stages", format!("must have at most {MAX_STAGES} items"));
-    }
-    let read: Vec<_> = stages.iter().map(|stage| fields.word("stages", *stage, request_stage)).collect();
-    read.into_iter().collect()
 }
 
 fn request_stage(stage: v1::RefundRequestStage) -> Option<RequestStage> {

@@ -22,6 +22,12 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// 2200-01-01T00:00:00Z in seconds: an expiry later than this is a mistake; leave it out for "never".
 const LATEST_EXPIRY: i64 = 7_258_118_400;
 
+/// Items on a page when the caller does not say.
+const DEFAULT_PAGE_SIZE: i32 = 50;
+
+/// Most items on a page; who asks for more gets these.
+const MAX_PAGE_SIZE: i32 = 500;
+
 const MISSING: &str = "is required";
 
 /// The fields of one message: reads them, and keeps what is wrong.
@@ -200,17 +206,48 @@ impl Fields {
     }
 
     /// A span of time to look at. It may end in the future: "this month" is asked for on its first day too.
-    pub(super) fn window(&mut self, window: Option<v1::TimeWindow>) -> Option<TimeWindow> {
+    pub(super) fn window(&mut self, field: &str, window: Option<v1::TimeWindow>) -> Option<TimeWindow> {
         let v1::TimeWindow { start_time, end_time } = window.unwrap_or_default();
-        let start = self.bound("window.start_time", start_time);
-        let end = self.bound("window.end_time", end_time);
+        let start = self.bound(&format!("{field}.start_time"), start_time);
+        let end = self.bound(&format!("{field}.end_time"), end_time);
         let window = TimeWindow { start: start?, end: end? };
         if let (Some(start), Some(end)) = (window.start, window.end)
             && end < start
         {
-            return self.wrong("window.end_time", "must not be earlier than `start_time`");
+            return self.wrong(&format!("{field}.end_time"), "must not be earlier than `start_time`");
         }
         Some(window)
+    }
+
+    /// How many items a page has at most (AIP-158).
+    pub(super) fn page_size(&mut self, told: i32) -> Option<usize> {
+        let size = if told == 0 { DEFAULT_PAGE_SIZE } else { told.min(MAX_PAGE_SIZE) };
+        usize::try_from(size).ok().or_else(|| self.wrong("page_size", "must not be negative"))
+    }
+
+    /// An id of ours that may be left out.
+    pub(super) fn optional_own_id<T>(
+        &mut self,
+        field: &str,
+        text: &str,
+        parse: fn(&str) -> Result<T, InvalidId>,
+    ) -> Option<Option<T>> {
+        if text.is_empty() { Some(None) } else { self.own_id(field, text, parse).map(Some) }
+    }
+
+    /// Words of an enumeration, at most so many; none for all of them.
+    pub(super) fn words<E: TryFrom<i32>, T>(
+        &mut self,
+        field: &str,
+        numbers: &[i32],
+        most: usize,
+        read: fn(E) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if numbers.len() > most {
+            return self.wrong(field, format!("must have at most {most} items"));
+        }
+        let read: Vec<_> = numbers.iter().map(|number| self.word(field, *number, read)).collect();
+        read.into_iter().collect()
     }
 
     /// A point in time as our database keeps it: in whole microseconds.

@@ -45,7 +45,7 @@ pub(in crate::grpc) fn list_entries(
     let v1::ListEntriesRequest { account_id, page_size, page_token, window, lot_id, cause } = request;
     let mut fields = Fields::at(now);
     let account_id = fields.id("account_id", account_id);
-    let window = fields.window(window);
+    let window = fields.window("window", window);
     let lot_id = match lot_id.as_str() {
         "" => Some(None),
         lot_id => fields.own_id("lot_id", lot_id, LotId::parse).map(Some),

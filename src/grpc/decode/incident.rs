@@ -5,16 +5,9 @@ use crate::command::{DeclareIncident, IncidentFilter, ResolveIncident, RestoreIn
 use crate::domain::ids::{AccountId, IncidentId, RequestId, RestorationId};
 use crate::domain::incident::{Incident, IncidentScope, IncidentStage};
 use crate::grpc::keyset::Arguments;
-use crate::grpc::status;
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use tonic::Status;
-
-/// Incidents on a page when the caller does not say.
-const DEFAULT_PAGE_SIZE: i32 = 50;
-
-/// Most incidents on a page; who asks for more gets these.
-const MAX_PAGE_SIZE: i32 = 500;
 
 /// Most stages in a filter: there are no more.
 const MAX_STAGES: usize = 3;
@@ -128,21 +121,14 @@ pub(in crate::grpc) fn list_incidents(
 ) -> Result<IncidentPage, Status> {
     let v1::ListIncidentsRequest { page_size, page_token, stages, window, account_id } = request;
     let mut fields = Fields::at(now);
-    let size = if page_size == 0 { DEFAULT_PAGE_SIZE } else { page_size.min(MAX_PAGE_SIZE) };
-    let size = usize::try_from(size).ok().or_else(|| fields.wrong("page_size", "must not be negative"));
+    let size = fields.page_size(page_size);
     let stages = read_stages(&mut fields, &stages);
     let window = read_window(&mut fields, window.unwrap_or_default());
     let account_id = fields.optional_id::<AccountId>("account_id", account_id);
     let parts = size.zip(stages).zip(window).zip(account_id);
     let (((size, stages), (from, until)), account_id) = fields.finish(parts)?;
     let arguments = Arguments::of("ListIncidents", &(&stages, from, until, account_id.as_ref()));
-    let after = match page_token.as_str() {
-        "" => None,
-        token => {
-            let (started_at, id) = arguments.read(token).ok_or_else(status::invalid_page_token)?;
-            Some((started_at, IncidentId(id)))
-        }
-    };
+    let after = arguments.after(&page_token)?.map(|(started_at, id)| (started_at, IncidentId(id)));
     let limit = i64::try_from(size).unwrap_or(0).saturating_add(1);
     let filter = IncidentFilter { stages, from, until, account_id, after, limit };
     Ok(IncidentPage { filter, size, arguments })

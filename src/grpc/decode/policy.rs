@@ -89,7 +89,7 @@ pub(in crate::grpc) fn backtest_policy(
             fields.required_text("version", version, MAX_VERSION_BYTES).map(Candidate::Version)
         }
     };
-    let window = fields.window(window);
+    let window = fields.window("window", window);
     let decided_under = fields.text("decided_under", decided_under, MAX_VERSION_BYTES);
     let parts = candidate.zip(window).zip(decided_under);
     fields.finish(parts.map(|((candidate, window), decided_under)| BacktestQuery {

@@ -2,8 +2,10 @@
 
 use super::credit::balance;
 use super::{lot_movement, money, text_or_empty, timestamp};
-use crate::command::ChargebackAnswer;
-use crate::domain::chargeback::{Chargeback, ChargebackPhase, ChargebackStage};
+use crate::command::{ChargebackAnswer, ChargebackPage, ChargebackView};
+use crate::domain::chargeback::{
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, ReportedEvent,
+};
 use crate::domain::ids::AccountId;
 use crate::domain::restriction::{Restriction, RestrictionKind, Standing};
 use crate::proto::makegood::v1;
@@ -11,6 +13,9 @@ use std::collections::BTreeSet;
 
 /// Most restrictions that one account lists.
 const MAX_RESTRICTIONS: usize = 100;
+
+/// Most events that one dispute shows.
+const MAX_EVENTS: usize = 100;
 
 /// Who imposes what follows from a dispute by itself.
 const SYSTEM: &str = "system";
@@ -32,6 +37,43 @@ pub(in crate::grpc) fn record_chargeback(answer: &ChargebackAnswer) -> v1::Recor
         balance: charged.map(|account_id| balance(account_id, left, &[])),
         canceled_refund_ids: canceled_refunds.iter().map(ToString::to_string).collect(),
         account: charged.map(|account_id| account(account_id, restrictions, left.last_seq)),
+    }
+}
+
+pub(in crate::grpc) fn get_chargeback(view: &ChargebackView) -> v1::GetChargebackResponse {
+    v1::GetChargebackResponse { chargeback: Some(with_events(view)) }
+}
+
+pub(in crate::grpc) fn list_chargebacks(
+    page: &ChargebackPage,
+    next_page_token: String,
+) -> v1::ListChargebacksResponse {
+    let chargebacks =
+        page.items.iter().map(|(account_id, dispute)| chargeback(account_id.as_ref(), dispute)).collect();
+    v1::ListChargebacksResponse { chargebacks, next_page_token }
+}
+
+/// A dispute with its events, the latest of very many.
+pub(super) fn with_events(view: &ChargebackView) -> v1::Chargeback {
+    let ChargebackView { account_id, chargeback: dispute, events } = view;
+    let earlier = events.len().saturating_sub(MAX_EVENTS);
+    v1::Chargeback {
+        events: events.iter().skip(earlier).map(event).collect(),
+        ..chargeback(account_id.as_ref(), dispute)
+    }
+}
+
+fn event(told: &ReportedEvent) -> v1::ChargebackEvent {
+    let ReportedEvent { event, phase, provider_status, provider_event_id, amount, occurred_at, recorded_at } =
+        told;
+    v1::ChargebackEvent {
+        event: event_kind(*event).into(),
+        phase: chargeback_phase(*phase).into(),
+        provider_status: provider_status.clone(),
+        amount: Some(money(*amount)),
+        occurred_at: Some(timestamp(*occurred_at)),
+        recorded_at: Some(timestamp(*recorded_at)),
+        provider_event_id: text_or_empty(provider_event_id.as_ref()),
     }
 }
 
@@ -115,6 +157,16 @@ fn restriction(restriction: &Restriction) -> v1::Restriction {
         lifted_at: None,
         lifted_by: String::new(),
         lift_reason: String::new(),
+    }
+}
+
+pub(super) const fn event_kind(event: ChargebackEvent) -> v1::ChargebackEventKind {
+    match event {
+        ChargebackEvent::Opened => v1::ChargebackEventKind::Opened,
+        ChargebackEvent::Updated => v1::ChargebackEventKind::Updated,
+        ChargebackEvent::Won => v1::ChargebackEventKind::Won,
+        ChargebackEvent::Lost => v1::ChargebackEventKind::Lost,
+        ChargebackEvent::Withdrawn => v1::ChargebackEventKind::Withdrawn,
     }
 }
 

@@ -14,7 +14,7 @@ use v1::backtest_policy_response::Update;
 /// Most missing facts that are named.
 const MAX_MISSING: usize = 100;
 
-fn policy(view: &PolicyView) -> v1::Policy {
+pub(super) fn policy(view: &PolicyView) -> v1::Policy {
     let PolicyView {
         version,
         title,

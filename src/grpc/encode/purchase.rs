@@ -27,7 +27,7 @@ pub(in crate::grpc) fn deliver_credits(
     }
 }
 
-fn purchase(account_id: &AccountId, purchase: &Purchase) -> v1::Purchase {
+pub(super) fn purchase(account_id: &AccountId, purchase: &Purchase) -> v1::Purchase {
     let Purchase {
         purchase_id,
         provider,

@@ -4,12 +4,12 @@ use super::credit::balance;
 use super::decision::{decision, remedy};
 use super::{attempt_reference, money, text_or_empty, timestamp};
 use crate::command::{
-    ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, Proposal, QueuePage, QueuedRequest,
+    ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, Proposal, QueuePage, QueuedRequest, RefundPage,
     RefundResultAnswer,
 };
 use crate::domain::ids::AccountId;
 use crate::domain::note::RequestNote;
-use crate::domain::refund::{Refund, RefundMethod, RefundStage};
+use crate::domain::refund::{ExpectedWindow, Refund, RefundMethod, RefundStage};
 use crate::domain::request::{
     Approval, Claim, Details, Evidence, EvidenceKind, Life, RefundRequest, RequestStage, Response,
     ResponseClock,
@@ -137,8 +137,17 @@ pub(in crate::grpc) fn record_refund_result(
     }
 }
 
+pub(in crate::grpc) fn get_refund(account_id: &AccountId, paid: &Refund) -> v1::GetRefundResponse {
+    v1::GetRefundResponse { refund: Some(refund(account_id, paid)) }
+}
+
+pub(in crate::grpc) fn list_refunds(page: &RefundPage, next_page_token: String) -> v1::ListRefundsResponse {
+    let refunds = page.items.iter().map(|(account_id, paid)| refund(account_id, paid)).collect();
+    v1::ListRefundsResponse { refunds, next_page_token }
+}
+
 /// A request without its decisions, its free text, and what support wrote.
-fn bare(account_id: &AccountId, request: &RefundRequest, refunds: &[Refund]) -> v1::RefundRequest {
+pub(super) fn bare(account_id: &AccountId, request: &RefundRequest, refunds: &[Refund]) -> v1::RefundRequest {
     let RefundRequest {
         refund_request_id,
         purchase_id,
@@ -265,15 +274,12 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         purchase_id,
         amount,
         credits,
-        stage,
+        life,
         provider,
         payment_id,
         provider_refund_id,
         idempotency_key,
         created_at,
-        submitted_at,
-        settled_at,
-        failure_reason,
         method,
     } = refund;
     v1::Refund {
@@ -283,16 +289,19 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         refund_request_id: refund_request_id.to_string(),
         amount: Some(money(*amount)),
         credits: credits.get(),
-        stage: refund_stage(*stage).into(),
+        stage: refund_stage(life.stage()).into(),
         provider: provider.to_string(),
         payment_id: payment_id.to_string(),
         provider_refund_id: text_or_empty(provider_refund_id.as_ref()),
         idempotency_key: idempotency_key.clone(),
         created_at: Some(timestamp(*created_at)),
-        submitted_at: submitted_at.map(timestamp),
-        settled_at: settled_at.map(timestamp),
-        failure_reason: failure_reason.clone(),
-        expected_window: None,
+        submitted_at: life.submitted_at().map(timestamp),
+        settled_at: life.settled_at().map(timestamp),
+        failure_reason: life.failure_reason().to_owned(),
+        expected_window: life.expected().map(|ExpectedWindow { from, until }| v1::TimeWindow {
+            start_time: Some(timestamp(from)),
+            end_time: Some(timestamp(until)),
+        }),
         method: refund_method(*method).into(),
     }
 }

@@ -102,8 +102,13 @@ const EDITS: &[(&str, &str, &str, &str)] = &[
     ("purchase_record", "purchase", "payment_id = 'bob-1'", "paid_at = paid_at - interval '1 day'"),
     ("refund_record", "refund", "account_id = 'bob'", "amount_minor = 1"),
     ("refund_record", "refund", "account_id = 'bob'", "credits = 99"),
-    ("refund_record", "refund", "account_id = 'bea'", "stage = 'succeeded'"),
-    ("refund_record", "refund", "account_id = 'ben'", "stage = 'failed'"),
+    ("refund_record", "refund", "account_id = 'bea'", "stage = 'succeeded', failure_reason = ''"),
+    (
+        "refund_record",
+        "refund",
+        "account_id = 'ben'",
+        "stage = 'failed', stage_since = NULL, settled_at = submitted_at, expected_from = NULL, expected_until = NULL",
+    ),
     ("refund_record", "refund", "account_id = 'bob'", "payment_id = 'another'"),
     ("decision_digest", "decision", "account_id = 'bob'", "outcome = 'deny'"),
     ("decision_digest", "decision", "account_id = 'bob'", "body = body || ' '"),
@@ -232,7 +237,8 @@ async fn an_added_row_of_any_table_is_named() {
     );
     let refund = format!(
         "INSERT INTO refund SELECT 'eve', '{NEW}', refund_request_id, purchase_id, 'USD', 100, 10, 'succeeded',
-            'stripe', 'eve-1', NULL, 'x', received_at, NULL, NULL, '' FROM refund_request WHERE account_id = 'eve'"
+            'stripe', 'eve-1', NULL, 'x', received_at, received_at, received_at, ''
+         FROM refund_request WHERE account_id = 'eve'"
     );
     let usage =
         "INSERT INTO usage (account_id, job_id, attempt, stage, cost, outputs, held_at, hold_expires_at)

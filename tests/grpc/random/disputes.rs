@@ -108,7 +108,7 @@ impl Auditor {
         let revoked: i64 = dispute.losses.iter().map(|loss| loss.revoked).sum();
         let shortfall = dispute.losses.iter().map(|loss| loss.spent).sum();
         let (kept, let_go) = match dispute.stage {
-            Stage::Open => (dispute.frozen, 0),
+            Stage::Open => (self.frozen_of(&told.payment_id), 0),
             Stage::Lost => (0, (dispute.frozen - revoked).max(0)),
             _ => (0, dispute.frozen),
         };

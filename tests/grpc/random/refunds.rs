@@ -14,6 +14,8 @@ pub(crate) struct Refund {
     pub(crate) amount: i64,
     pub(crate) credits: i64,
     pub(crate) stage: RefundStage,
+    /// When the news that made its stage happened, in microseconds.
+    pub(crate) told_at: i64,
     pub(crate) taken: Vec<(usize, i64)>,
     pub(crate) made_at: i64,
 }
@@ -156,6 +158,7 @@ impl Auditor {
             amount,
             credits,
             stage: RefundStage::Pending,
+            told_at: i64::MIN,
             taken,
             made_at: self.lots.now,
         });
@@ -165,26 +168,36 @@ impl Auditor {
         let at = self.refunds.iter().position(|refund| refund.id == request.refund_id);
         let at = at.ok_or("REFUND_NOT_FOUND")?;
         let refund = &mut self.refunds[at];
-        let is_open =
-            matches!(refund.stage, RefundStage::Pending | RefundStage::Submitted | RefundStage::Unknown);
-        match (request.result(), refund.stage) {
-            (RefundResult::Succeeded, RefundStage::Failed | RefundStage::Canceled)
-            | (RefundResult::Submitted, RefundStage::Canceled) => {
+        let told_at =
+            request.occurred_at.map(|at| at.seconds * 1_000_000 + i64::from(at.nanos) / 1_000).unwrap();
+        let (result, stage, known_at) = (request.result(), refund.stage, refund.told_at);
+        let is_open = matches!(stage, RefundStage::Pending | RefundStage::Submitted | RefundStage::Unknown);
+        let is_given_up =
+            stage == RefundStage::Canceled || (stage == RefundStage::Failed && told_at > known_at);
+        let was_paid_since = stage == RefundStage::Succeeded && told_at < known_at;
+        match result {
+            // Money may have left that nobody owes any more, or was said not to have left that did.
+            RefundResult::Submitted | RefundResult::Unknown | RefundResult::Succeeded if is_given_up => {
                 return Err("REFUND_STAGE_CONFLICT".to_owned());
             }
-            (RefundResult::Submitted, RefundStage::Pending) => refund.stage = RefundStage::Submitted,
-            (RefundResult::Unknown, RefundStage::Pending | RefundStage::Submitted) => {
-                refund.stage = RefundStage::Unknown;
+            RefundResult::Failed if was_paid_since => return Err("REFUND_STAGE_CONFLICT".to_owned()),
+            // The last call counts, and of two at once the one without an answer.
+            RefundResult::Submitted if is_open && told_at > known_at => {
+                (refund.stage, refund.told_at) = (RefundStage::Submitted, told_at);
             }
-            (RefundResult::Succeeded, _) if is_open => {
-                refund.stage = RefundStage::Succeeded;
+            RefundResult::Unknown if is_open && told_at >= known_at => {
+                (refund.stage, refund.told_at) = (RefundStage::Unknown, told_at);
+            }
+            RefundResult::Succeeded if is_open => {
+                (refund.stage, refund.told_at) = (RefundStage::Succeeded, told_at);
                 let (payment_id, amount) = (refund.payment_id.clone(), refund.amount);
                 let sale = self.sales.get_mut(&payment_id).unwrap();
                 sale.pending -= amount;
                 sale.refunded += amount;
             }
             // A processor may take a success back.
-            (RefundResult::Failed, stage) if is_open || stage == RefundStage::Succeeded => {
+            RefundResult::Failed if is_open || stage == RefundStage::Succeeded => {
+                refund.told_at = told_at;
                 self.give_up(at, RefundStage::Failed);
             }
             _ => {}
