@@ -1,6 +1,7 @@
 //! The wire: recognise, decode, call, encode. The only room with a [`tonic::Status`].
 
 pub mod access;
+mod account;
 mod addressed;
 mod context;
 mod credit;
@@ -10,7 +11,6 @@ mod gate;
 mod incident;
 mod keyset;
 mod page;
-mod pending;
 mod policy;
 mod refund;
 mod status;

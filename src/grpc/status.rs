@@ -119,12 +119,6 @@ pub(super) fn invalid_page_token() -> Status {
     Status::with_error_details(Code::InvalidArgument, message, info("INVALID_PAGE_TOKEN", &[]))
 }
 
-/// An RPC whose behaviour is still to come.
-pub(super) fn not_implemented(method: &str) -> Status {
-    let details = info("NOT_IMPLEMENTED", &[("method", method)]);
-    Status::with_error_details(Code::Unimplemented, format!("{method} is not offered yet"), details)
-}
-
 /// The deadline passed while a change was under way: it may still happen.
 pub(super) fn outcome_unknown() -> Status {
     let message = "the deadline passed before the outcome was known; send the same `request_id` again";
@@ -220,6 +214,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
         | Reason::ChargebackNotFound
+        | Reason::RestrictionNotFound
         | Reason::IncidentNotFound
         | Reason::PolicyNotFound
         | Reason::DecisionNotFound => Code::NotFound,
@@ -236,6 +231,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::SameApprover
         | Reason::RemedyNotPossible
         | Reason::RefundStageConflict
+        | Reason::RestrictionAlreadyLifted
         | Reason::IncidentStageConflict
         | Reason::PolicyUnsound
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,

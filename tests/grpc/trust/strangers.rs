@@ -74,13 +74,6 @@ fn told(status: &Status) -> (Code, String, Vec<u8>) {
     (status.code(), status.message().to_owned(), status.details().to_vec())
 }
 
-/// Whether a method is offered at all.
-async fn is_offered(service: &Service, issuer: &Issuer, method: &Method) -> bool {
-    let token = issuer.for_account("ada");
-    let answer = method.call(service, with(&token, method.asking(&[]))).await;
-    answer.err().is_none_or(|status| status.code() != Code::Unimplemented)
-}
-
 /// What a frontend may call for an account.
 fn for_an_account() -> Vec<Method> {
     let frontends = |method: &Method| {
@@ -98,9 +91,6 @@ async fn another_account_is_answered_as_one_that_does_not_exist_whatever_is_aske
     let methods = for_an_account();
     assert!(methods.len() >= 12, "{}", methods.len());
     for method in methods {
-        if !is_offered(&two.service, &two.issuer, &method).await {
-            continue;
-        }
         let ask = |account_id: &'static str, things: &Things, id: &str| {
             let request_id = request_id();
             let texts = [
@@ -247,9 +237,6 @@ async fn a_frontend_that_acts_for_nobody_sees_what_is_nobodys() {
     let two = Two::start().await;
     let token = two.issuer.token("frontend", "shop");
     for method in for_an_account() {
-        if !is_offered(&two.service, &two.issuer, &method).await {
-            continue;
-        }
         let asked = method.asking(&[("account_id", "ada")]);
         let refused = method.call(&two.service, with(&token, asked)).await.unwrap_err();
         let reason = refused.get_details_error_info().unwrap().reason;
