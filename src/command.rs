@@ -106,7 +106,7 @@ pub use restoration::{RestorationView, RestoreIncident};
 pub use restriction::{ImposeRestriction, ImposedAnswer, LiftRestriction, LiftedAnswer};
 pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use ruling::{Resolution, ResolveRefundRequest};
-pub use run::{Answered, Call, Mutation};
+pub use run::{Answered, Call, Mutation, account_not_found};
 pub use sweep::Swept;
 pub use withdrawal::WithdrawRefundRequest;
 

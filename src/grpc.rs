@@ -1,10 +1,13 @@
-//! The wire: decode, call, encode. The only room with a [`tonic::Status`].
+//! The wire: recognise, decode, call, encode. The only room with a [`tonic::Status`].
 
+pub mod access;
 mod account;
+mod addressed;
 mod context;
 mod credit;
 mod decode;
 mod encode;
+mod gate;
 mod incident;
 mod keyset;
 mod page;
@@ -15,6 +18,7 @@ mod status;
 use crate::command::{Call, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
+use addressed::Addressed;
 use chrono::{DateTime, Utc};
 use context::Opened;
 use std::future::Future;
@@ -23,6 +27,8 @@ use std::time::Duration;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
+
+pub use gate::{Gate, Guarded};
 
 /// Tells a caller that an answer had been given before.
 pub const REPLAYED_KEY: &str = "idempotency-replayed";
@@ -47,7 +53,8 @@ struct Shared {
 }
 
 impl Api {
-    /// An API over a desk. In `development` there is no authentication, and callers may bring a test clock.
+    /// An API over a desk, to be served behind a [`Gate`]: without one it answers nobody. In `development` callers may
+    /// bring a test clock.
     #[must_use]
     pub fn new(desk: Desk, development: bool, request_timeout: Duration) -> Self {
         Self { shared: Arc::new(Shared { desk, development, request_timeout }) }
@@ -76,7 +83,7 @@ impl Api {
     }
 
     /// The whole of a call that a lane does.
-    async fn hot<Q, H: Hot, R>(
+    async fn hot<Q: Addressed, H: Hot, R>(
         &self,
         method: &'static str,
         request: Request<Q>,
@@ -92,7 +99,7 @@ impl Api {
     }
 
     /// The whole of a call that changes one account.
-    async fn mutate<Q, M: Mutation, R>(
+    async fn mutate<Q: Addressed, M: Mutation, R>(
         &self,
         method: &'static str,
         request: Request<Q>,

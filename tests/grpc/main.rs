@@ -47,5 +47,6 @@ mod surface;
 mod sweep;
 mod sweep_race;
 mod tracing;
+mod trust;
 mod upgrade;
 mod witness;

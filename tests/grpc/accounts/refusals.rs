@@ -47,7 +47,7 @@ async fn what_was_lifted_is_not_lifted_again() {
     let first = lift("ada", &imposed.restriction_id);
     let answer = service.accounts().lift_restriction(by(LEE, ONE, first.clone())).await.unwrap().into_inner();
     let second = lift("ada", &imposed.restriction_id);
-    let refused = service.accounts().lift_restriction(by(KIM, TWO, second)).await;
+    let refused = service.accounts().lift_restriction(by("admin:max", TWO, second)).await;
     assert_eq!(reason(refused), (Code::FailedPrecondition, "RESTRICTION_ALREADY_LIFTED".to_owned()));
     let again = service.accounts().lift_restriction(by(LEE, TWO, first.clone())).await.unwrap();
     assert!(is_replayed(&again));
