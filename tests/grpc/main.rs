@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
+#![expect(clippy::panic, reason = "a test that meets what must not be says so and fails")]
 
 mod accounts;
+mod at_once;
 mod audit;
 mod backtests;
 mod bad_input;
