@@ -32,6 +32,7 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod money_races;
+mod month;
 mod overload;
 mod pages;
 mod policy_checks;
