@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
+#![expect(clippy::panic, reason = "a test that meets what must not be says so and fails")]
 
 mod accounts;
+mod at_once;
 mod audit;
 mod backtests;
 mod bad_input;
@@ -22,6 +24,7 @@ mod disputes_unknown;
 mod evidence_packs;
 mod examples;
 mod facts;
+mod handbook;
 mod history;
 mod idempotency;
 mod idempotency_races;
@@ -30,12 +33,14 @@ mod ledger;
 mod ledger_audit;
 mod ledger_races;
 mod money_races;
+mod month;
 mod overload;
 mod pages;
 mod policy_checks;
 mod policy_horizon;
 mod policy_versions;
 mod random;
+mod reflected;
 mod refund_reads;
 mod replays;
 mod restorations;
