@@ -108,6 +108,8 @@ pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use ruling::{Resolution, ResolveRefundRequest};
 pub use run::{Answered, Call, Mutation, account_not_found};
 pub use sweep::Swept;
+// How long a call may take.
+pub use crate::store::within;
 pub use withdrawal::WithdrawRefundRequest;
 
 /// Who calls, when, and in which trace.

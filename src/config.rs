@@ -10,6 +10,7 @@ mod policy_command;
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -182,6 +183,13 @@ pub struct ServerSettings {
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_REQUEST_TIMEOUT", default_value = "15s")]
     #[arg(value_parser = duration)]
     pub request_timeout: Duration,
+    /// Connections served at once
+    #[arg(long, value_name = "N", env = "MAKEGOOD_CONNECTION_LIMIT", default_value_t = 512)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub connection_limit: u16,
+    /// Calls that one caller may make in a second; without it as many as it likes
+    #[arg(long, value_name = "CALLS", env = "MAKEGOOD_RATE_LIMIT")]
+    pub rate_limit: Option<NonZeroU32>,
     /// How long running requests may take to finish when the process is told to end
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_DRAIN_TIMEOUT", default_value = "10s")]
     #[arg(value_parser = duration)]

@@ -5,17 +5,19 @@ mod account;
 mod addressed;
 mod context;
 mod credit;
+mod deadline;
 mod decode;
 mod encode;
 mod gate;
 mod incident;
 mod keyset;
+mod pace;
 mod page;
 mod policy;
 mod refund;
 mod status;
 
-use crate::command::{Call, Desk, Error, Hot, Mutation};
+use crate::command::{self, Call, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
 use addressed::Addressed;
@@ -28,7 +30,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
-pub use gate::{Gate, Guarded};
+pub use gate::{Gate, Guarded, Quota};
 
 /// Tells a caller that an answer had been given before.
 pub const REPLAYED_KEY: &str = "idempotency-replayed";
@@ -116,13 +118,13 @@ impl Api {
 }
 
 /// Runs work until the caller's deadline, and tells its error as a status; past the deadline, `late` says what that
-/// means.
+/// means. The database is given less time, so that what it gave up is told as that and not as unknown.
 async fn within<T>(
     timeout: Duration,
     late: fn() -> Status,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Status> {
-    match tokio::time::timeout(timeout, work).await {
+    match tokio::time::timeout(timeout, command::within(timeout, work)).await {
         Ok(done) => done.map_err(status::from),
         Err(_) => Err(late()),
     }

@@ -27,6 +27,9 @@ const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(10);
 /// How soon an issuer that did not answer is asked again, and how often at most because of unknown keys.
 const RETRY_KEYS_AFTER: Duration = Duration::from_secs(10);
 
+/// What a process ends with that did not wait for what it was doing.
+const ENDED_AT_ONCE: i32 = 1;
+
 /// Serves until the process is told to end.
 ///
 /// # Errors
@@ -59,7 +62,10 @@ async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
         ended = running.ended() => return Ok(ended?),
     };
     announce(&format!("{signal}: finishing what runs, at most {:?}", settings.server.drain_timeout));
-    running.stop(settings.server.drain_timeout).await?;
+    tokio::select! {
+        stopped = running.stop(settings.server.drain_timeout) => stopped?,
+        signal = end.wait() => at_once(signal),
+    }
     if let Some(cluster) = cluster {
         cluster.stop().await?;
         announce("the private database is stopped");
@@ -77,7 +83,11 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
     let options = server::Options {
         listen: settings.server.listen,
         access,
-        request_timeout: settings.server.request_timeout,
+        limits: server::Limits {
+            request_timeout: settings.server.request_timeout,
+            max_connections: settings.server.connection_limit.into(),
+            calls_per_second: settings.server.rate_limit,
+        },
         store,
         policies,
     };
@@ -214,6 +224,12 @@ fn serving(address: SocketAddr, settings: &AccessSettings) -> String {
         "serving    {scheme}://{address} (callers are recognised by {})\n\nCtrl-C stops it.",
         by.join(" and ")
     )
+}
+
+/// Ends the process without waiting for anything: what was acknowledged is stored, and what was not is rolled back.
+fn at_once(signal: &str) -> ! {
+    announce(&format!("{signal} again: ended at once"));
+    std::process::exit(ENDED_AT_ONCE)
 }
 
 /// Tells the person at the terminal; logs go elsewhere.

@@ -1,36 +1,32 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
+mod connection;
 mod listener;
 mod sweeper;
 mod tls;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::{Api, Gate};
+use crate::grpc::{Api, Gate, Quota};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
 use crate::trust::Trust;
+use listener::Listener;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use sweeper::Sweeper;
 use tls::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 pub use tls::{TlsError, TlsFiles};
 
-/// How often a silent connection is asked whether it lives.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How long it may take to say so.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a connection with a client certificate may live: what was proved when it was made is proved again after.
-const CERTIFICATE_HOLDS: Duration = Duration::from_hours(1);
+/// How long the store may take to close: a transaction under way may wait for a lock, and then for a statement.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the server did not start, or how it ended.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +53,6 @@ pub enum Error {
     /// The descriptor set of the protos cannot be served.
     #[error("the reflection service cannot be built")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport gave up.
-    #[error("the server ended by an error")]
-    Transport(#[from] tonic::transport::Error),
     /// The server's task was lost.
     #[error("the server's task ended without an answer")]
     Task(#[from] tokio::task::JoinError),
@@ -72,12 +65,29 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Who may call, and how connections are protected.
     pub access: Access,
-    /// Longest any call may take.
-    pub request_timeout: Duration,
+    /// How much may be asked.
+    pub limits: Limits,
     /// The records.
     pub store: Store,
     /// The policies.
     pub policies: Policies,
+}
+
+/// How much may be asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest any call may take.
+    pub request_timeout: Duration,
+    /// Connections served at once.
+    pub max_connections: usize,
+    /// Calls of one caller in a second; without it there is no bound.
+    pub calls_per_second: Option<NonZeroU32>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(15), max_connections: 512, calls_per_second: None }
+    }
 }
 
 /// Who may call, and how connections are protected.
@@ -118,11 +128,11 @@ pub struct Running {
     local_addr: SocketAddr,
     health: HealthReporter,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), tonic::transport::Error>>,
+    task: JoinHandle<()>,
     store: Store,
     desk: Desk,
     sweeper: Option<Sweeper>,
-    /// What accepts connections and follows the files of TLS; ended when this is dropped.
+    /// What follows the files of TLS; ended when this is dropped.
     companions: JoinSet<()>,
 }
 
@@ -131,10 +141,9 @@ pub struct Running {
 /// # Errors
 /// As [`Access::check`], [`Error::Tls`] for files that cannot be used, [`Error::Listen`] for an address that is taken.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options { listen, access, request_timeout, store, policies } = options;
+    let Options { listen, access, limits, store, policies } = options;
     access.check(listen)?;
     let Access { gate, tls: files, plaintext: _ } = access;
-    let by_certificate = files.as_ref().is_some_and(|files| files.client_ca.is_some());
     let tls = match files {
         Some(files) => Some(Tls::open(files).await?),
         None => None,
@@ -148,7 +157,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let desk = Desk::new(store.clone(), policies);
-    let api = Api::new(desk.clone(), gate.is_development(), request_timeout);
+    let api = Api::new(desk.clone(), gate.is_development(), limits.request_timeout);
     let routes = api
         .routes()
         .add_service(health_service)
@@ -163,17 +172,9 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     if let Some(tls) = &tls {
         companions.spawn(tls.clone().follow());
     }
-    let connections = listener::accept(listener, tls, &mut companions);
-    let mut builder = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
-    if by_certificate {
-        builder = builder.max_connection_age(CERTIFICATE_HOLDS).max_connection_age_grace(request_timeout);
-    }
-    let server = builder.serve_with_incoming_shutdown(gate.around(routes), connections, async move {
-        // A dropped sender means the same as a message: stop.
-        let _ = stopped.await;
-    });
+    let quota = Quota { longest: limits.request_timeout, calls_per_second: limits.calls_per_second };
+    let listener = Listener { listener, tls, max_connections: limits.max_connections };
+    let server = listener.serve(gate.around(routes, quota), stopped);
     health.set_service_status("", ServingStatus::Serving).await;
     let task = tokio::spawn(server);
     Ok(Running { local_addr, health, stop, task, store, desk, sweeper: None, companions })
@@ -196,31 +197,39 @@ impl Running {
     /// Waits until the server ends by itself, which it does only by an error.
     ///
     /// # Errors
-    /// The transport's.
+    /// The task's.
     pub async fn ended(&mut self) -> Result<(), Error> {
-        Ok((&mut self.task).await??)
+        Ok((&mut self.task).await?)
     }
 
-    /// Stops taking calls, lets running ones finish for at most `drain`, and closes the store. Transactions under
-    /// way end in their own tasks before the store is closed.
+    /// Says that it serves no more, takes no new calls, and lets running ones finish for at most `drain`; then it cuts what
+    /// is left and closes the store. Transactions under way end in their own tasks before the store is closed.
     ///
     /// # Errors
-    /// The transport's.
+    /// The task's.
     pub async fn stop(self, drain: Duration) -> Result<(), Error> {
         let Self { health, stop, mut task, store, sweeper, mut companions, .. } = self;
         health.set_service_status("", ServingStatus::NotServing).await;
-        if let Some(sweeper) = sweeper {
-            sweeper.stop().await;
-        }
         let _ = stop.send(());
         companions.abort_all();
-        let ended = tokio::time::timeout(drain, &mut task).await;
-        // A connection that never spoke would be waited for without end.
+        let finished = tokio::time::timeout(drain, async {
+            if let Some(sweeper) = sweeper {
+                sweeper.stop().await;
+            }
+            (&mut task).await
+        });
+        let finished = finished.await;
+        // With the task end the connections that are left.
         task.abort();
-        let _ = tokio::time::timeout(drain, store.close()).await;
-        match ended {
-            Ok(ended) => Ok(ended??),
-            Err(_) => Ok(()),
+        if tokio::time::timeout(CLOSE_LIMIT, store.close()).await.is_err() {
+            tracing::warn!("transactions under way were left to the database to roll back");
+        }
+        match finished {
+            Ok(ended) => Ok(ended?),
+            Err(_) => {
+                tracing::warn!(?drain, "calls under way were cut: they did not finish in time");
+                Ok(())
+            }
         }
     }
 }

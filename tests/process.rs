@@ -11,6 +11,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tonic::transport::Channel;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 /// A running `makegood`.
 struct Process {
@@ -99,6 +105,44 @@ async fn it_says_what_it_did_and_ends_in_order_on_ctrl_c() {
     let (status, last_words) = process.end();
     assert!(status.success(), "{status}: {last_words}");
     assert!(last_words.contains("the private database is stopped"), "{last_words}");
+}
+
+/// A process whose drain cannot end by itself: somebody watches its health, and somebody else says nothing.
+async fn watched(
+    data_dir: &Path,
+    drain: &str,
+) -> (Process, tonic::Streaming<HealthCheckResponse>, TcpStream) {
+    let process = Process::start_by(command(data_dir).args(["--drain-timeout", drain]), data_dir);
+    let channel = Channel::from_shared(process.endpoint.clone()).unwrap().connect().await.unwrap();
+    let mut health = HealthClient::new(channel);
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let silent = TcpStream::connect(process.endpoint.trim_start_matches("http://")).await.unwrap();
+    (process, watched, silent)
+}
+
+#[tokio::test]
+async fn a_drain_ends_in_time_whoever_stays_connected() {
+    let folder = folder();
+    let (process, mut watched, _silent) = watched(&folder.path().join("data"), "1s").await;
+    let begun = Instant::now();
+    process.signal(Signal::SIGTERM);
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let (status, last_words) = process.end();
+    assert!(status.success() && last_words.contains("the private database is stopped"), "{last_words}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let folder = folder();
+    let (process, mut watched, _silent) = watched(&folder.path().join("data"), "10m").await;
+    process.signal(Signal::SIGTERM);
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    process.signal(Signal::SIGTERM);
+    let (status, last_words) = process.end();
+    assert_eq!(status.code(), Some(1), "{last_words}");
+    assert!(last_words.contains("SIGTERM again: ended at once"), "{last_words}");
 }
 
 #[tokio::test]

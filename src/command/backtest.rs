@@ -80,10 +80,10 @@ impl Backtest {
     /// # Errors
     /// [`Error::Refused`] when the candidate cannot be read or is not there; a failure of the store.
     pub async fn begin(store: &Store, query: BacktestQuery) -> Result<Self, Error> {
-        let Begun { text, filter, total } = store.read(ReadOnly(Begin(query))).await?;
+        let Begun { text, filter, total } = store.browse(ReadOnly(Begin(query))).await?;
         let candidate = Arc::new(Document::parse(&text)?);
         let after = (filter.from, DecisionId(Uuid::nil()));
-        let page = store.read(ReadOnly(Next { filter: filter.clone(), after })).await?;
+        let page = store.browse(ReadOnly(Next { filter: filter.clone(), after })).await?;
         let (documents, tally) = (BTreeMap::new(), Tally::default());
         Ok(Self { store: store.clone(), candidate, filter, total, documents, page, tally })
     }
@@ -107,7 +107,7 @@ impl Backtest {
         });
         if !is_last {
             let next = Next { filter: self.filter.clone(), after: last };
-            self.page = self.store.read(ReadOnly(next)).await?;
+            self.page = self.store.browse(ReadOnly(next)).await?;
         }
         self.tally = counted.await.map_err(|_| Error::Broken("the counting of a backtest was lost"))?;
         Ok(!self.page.is_empty())
@@ -135,7 +135,7 @@ impl Backtest {
         let unknown: Vec<String> =
             versions.into_iter().filter(|version| !self.documents.contains_key(*version)).cloned().collect();
         if !unknown.is_empty() {
-            let found = self.store.read(ReadOnly(Documents(unknown))).await?;
+            let found = self.store.browse(ReadOnly(Documents(unknown))).await?;
             self.documents.extend(found);
         }
         Ok(())

@@ -95,7 +95,7 @@ impl Desk {
             last_event_from: last_event.start,
             last_event_until: last_event.end,
         };
-        self.read(Listing { filter, after, size }).await
+        self.browse(Listing { filter, after, size }).await
     }
 }
 

@@ -60,7 +60,7 @@ impl Desk {
         query: CompileChargebackEvidence,
         now: DateTime<Utc>,
     ) -> Result<EvidenceView, Error> {
-        let Found { dispute, policy, decisions, records } = self.read(Search { query, now }).await?;
+        let Found { dispute, policy, decisions, records } = self.browse(Search { query, now }).await?;
         let pack = compile(&records);
         Ok(EvidenceView { dispute, policy, decisions, records, pack, compiled_at: now })
     }

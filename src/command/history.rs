@@ -86,7 +86,7 @@ impl Desk {
     /// # Errors
     /// [`Error::Refused`] when there is no such account or purchase.
     pub async fn list_lots(&self, query: ListLots, page: PageRequest) -> Result<PageOf<Lot>, Error> {
-        self.read(Paged { query, page }).await
+        self.browse(Paged { query, page }).await
     }
 
     /// A page of an account's entries.
@@ -94,7 +94,7 @@ impl Desk {
     /// # Errors
     /// [`Error::Refused`] when there is no such account.
     pub async fn list_entries(&self, query: ListEntries, page: PageRequest) -> Result<PageOf<Entry>, Error> {
-        self.read(Paged { query, page }).await
+        self.browse(Paged { query, page }).await
     }
 }
 

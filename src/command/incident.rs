@@ -143,7 +143,7 @@ impl Desk {
     /// # Errors
     /// A failure of the store.
     pub async fn list_incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, Error> {
-        self.read(filter).await
+        self.browse(filter).await
     }
 }
 

@@ -288,7 +288,7 @@ impl Desk {
     /// # Errors
     /// A failure of the store.
     pub async fn list_policies(&self, page: PageRequest) -> Result<PageOf<PolicyView>, Error> {
-        self.read(Listing(page)).await
+        self.browse(Listing(page)).await
     }
 }
 

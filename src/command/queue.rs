@@ -64,7 +64,7 @@ impl Desk {
         size: usize,
         now: DateTime<Utc>,
     ) -> Result<QueuePage, Error> {
-        self.read(Queue { filter: query.filter(now), after, size }).await
+        self.browse(Queue { filter: query.filter(now), after, size }).await
     }
 }
 

@@ -66,7 +66,7 @@ impl Desk {
             created_from: created.start,
             created_until: created.end,
         };
-        self.read(Listing { filter, after, size }).await
+        self.browse(Listing { filter, after, size }).await
     }
 }
 

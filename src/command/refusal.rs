@@ -295,6 +295,10 @@ impl From<BookError> for Error {
 pub enum StoreFailure {
     /// Somebody else holds the account; nothing was written.
     Busy,
+    /// The caller's time ran out; nothing was written.
+    Late,
+    /// Too many wait for a connection; nothing was begun.
+    Overloaded,
     /// The database cannot be reached; nothing was written.
     Unavailable,
     /// A commit was under way when the connection broke.
@@ -309,6 +313,8 @@ impl StoreFailure {
     pub const fn of(error: &store::Error) -> Self {
         match error {
             store::Error::TooSlow(_) | store::Error::RunAgain(_) | store::Error::Changed => Self::Busy,
+            store::Error::Late => Self::Late,
+            store::Error::Crowded => Self::Overloaded,
             store::Error::Unreachable(_) => Self::Unavailable,
             store::Error::CommitInDoubt(_) | store::Error::TaskLost => Self::OutcomeUnknown,
             store::Error::Refused(_)

@@ -40,7 +40,7 @@ impl Desk {
     /// # Errors
     /// [`Error::Refused`] when there is no such account, decision or other version.
     pub async fn replay_decision(&self, query: ReplayDecision) -> Result<ReplayAnswer, Error> {
-        let Loaded { row, own, other } = self.read(Load(query)).await?;
+        let Loaded { row, own, other } = self.browse(Load(query)).await?;
         let facts: Option<Facts> = serde_json::from_str(&row.facts).ok();
         let own = own.as_deref().and_then(|text| Document::parse(text).ok());
         let replayed = own.as_ref().zip(facts.as_ref()).map(|(own, facts)| again(own, facts.clone(), &row));

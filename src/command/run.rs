@@ -190,6 +190,11 @@ impl Desk {
     pub(super) async fn read<R: Reading>(&self, reading: R) -> Result<R::Answer, Error> {
         self.store.read(ReadOnly(reading)).await
     }
+
+    /// The same for what looks through many things.
+    pub(super) async fn browse<R: Reading>(&self, reading: R) -> Result<R::Answer, Error> {
+        self.store.browse(ReadOnly(reading)).await
+    }
 }
 
 /// The same error for every request id that was used before for something else.

@@ -1,9 +1,10 @@
 //! Who calls, when, in which trace, and how long they wait: read from the metadata of a call.
 
+use super::Api;
 use super::addressed::Addressed;
+use super::deadline::Deadline;
 use super::gate::Caller;
 use super::status::{self, Violation};
-use super::{Api, Shared};
 use crate::clock::Clock;
 use crate::command::Context;
 use crate::domain::ids::Actor;
@@ -47,16 +48,12 @@ impl Api {
         caller.may_ask_for(message.addressee())?;
         let clock = clock_of(&metadata, self.shared.development)?;
         let context = Context { caller: caller.actor, trace_id, clock };
-        let timeout = self.shared.timeout(&metadata);
+        // What nobody waits for any more is not begun.
+        let timeout = extensions.remove().map_or(self.shared.request_timeout, Deadline::left);
+        if timeout.is_zero() {
+            return Err(status::deadline_exceeded());
+        }
         Ok(Opened { context, span, timeout, message })
-    }
-}
-
-impl Shared {
-    /// The caller's deadline, at most our own.
-    fn timeout(&self, metadata: &MetadataMap) -> Duration {
-        let told = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(read_timeout);
-        told.map_or(self.request_timeout, |told| told.min(self.request_timeout))
     }
 }
 
@@ -100,24 +97,6 @@ fn clock_of(metadata: &MetadataMap, development: bool) -> Result<Clock, Status> 
     }
 }
 
-/// Reads gRPC's own notation: up to eight digits and a unit.
-fn read_timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => count.checked_mul(3_600).map(Duration::from_secs),
-        "M" => count.checked_mul(60).map(Duration::from_secs),
-        "S" => Some(Duration::from_secs(count)),
-        "m" => Some(Duration::from_millis(count)),
-        "u" => Some(Duration::from_micros(count)),
-        "n" => Some(Duration::from_nanos(count)),
-        _ => None,
-    }
-}
-
 /// The server's span of one call, by the semantic conventions for RPC (1.45).
 fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
     let span = tracing::info_span!(
@@ -135,9 +114,8 @@ fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use super::{TEST_CLOCK_KEY, clock_of, read_timeout};
+    use super::{TEST_CLOCK_KEY, clock_of};
     use crate::clock::Clock;
-    use std::time::Duration;
     use tonic::metadata::MetadataMap;
     use tonic_types::StatusExt;
 
@@ -149,18 +127,5 @@ mod tests {
         assert!(clock_of(&metadata, true).is_ok());
         let refused = clock_of(&metadata, false).unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CLOCK_FORBIDDEN");
-    }
-
-    #[test]
-    fn deadlines_are_read_in_every_unit_of_grpc() {
-        assert_eq!(read_timeout("2H"), Some(Duration::from_hours(2)));
-        assert_eq!(read_timeout("3M"), Some(Duration::from_mins(3)));
-        assert_eq!(read_timeout("15S"), Some(Duration::from_secs(15)));
-        assert_eq!(read_timeout("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(read_timeout("99u"), Some(Duration::from_micros(99)));
-        assert_eq!(read_timeout("7n"), Some(Duration::from_nanos(7)));
-        for wrong in ["", "S", "15", "15s", "123456789S", "-1S", "1.5S"] {
-            assert_eq!(read_timeout(wrong), None, "{wrong}");
-        }
     }
 }

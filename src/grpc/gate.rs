@@ -6,6 +6,8 @@
 use super::access::{Rule, rule_of};
 use super::addressed::Addressee;
 use super::context::{TEST_CALLER_KEY, test_caller_of};
+use super::deadline::Deadline;
+use super::pace::Pace;
 use super::status::{self, Violation};
 use crate::clock::Clock;
 use crate::command::account_not_found;
@@ -16,9 +18,12 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use std::convert::Infallible;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service;
@@ -82,8 +87,9 @@ impl Caller {
 impl Gate {
     /// These services behind the gate.
     #[must_use]
-    pub fn around(self, routes: Routes) -> Guarded {
-        Guarded { gate: self, routes: routes.prepare() }
+    pub fn around(self, routes: Routes, quota: Quota) -> Guarded {
+        let pace = quota.calls_per_second.map(|calls| Arc::new(Pace::new(calls)));
+        Guarded { gate: self, longest: quota.longest, pace, routes: routes.prepare() }
     }
 
     /// Whether callers may bring a test clock.
@@ -163,10 +169,21 @@ fn account_told(headers: &HeaderMap, expected: bool) -> Result<Option<AccountId>
     }
 }
 
+/// How much a call, and a caller, may ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    /// Longest any call may take.
+    pub longest: Duration,
+    /// Calls of one caller in a second; without it there is no bound.
+    pub calls_per_second: Option<NonZeroU32>,
+}
+
 /// Services behind a gate.
 #[derive(Debug, Clone)]
 pub struct Guarded {
     gate: Gate,
+    longest: Duration,
+    pace: Option<Arc<Pace>>,
     routes: Routes,
 }
 
@@ -180,16 +197,23 @@ impl Service<Request<Body>> for Guarded {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let gate = self.gate.clone();
+        let (gate, pace) = (self.gate.clone(), self.pace.clone());
+        let deadline = Deadline::of(request.headers(), self.longest);
         // The one that was asked whether it is ready is the one that is called.
         let fresh = self.routes.clone();
         let mut routes = std::mem::replace(&mut self.routes, fresh);
         Box::pin(async move {
             let (mut call, body) = request.into_parts();
-            match gate.admit(&mut call).await {
-                Ok(()) => routes.call(Request::from_parts(call, body)).await,
-                Err(refused) => Ok(refused.into_http()),
-            }
+            call.extensions.insert(deadline);
+            let answer = async {
+                gate.admit(&mut call).await?;
+                if let (Some(pace), Some(caller)) = (pace, call.extensions.get::<Caller>()) {
+                    pace.take(&caller.actor, Instant::now()).map_err(status::too_fast)?;
+                }
+                routes.call(Request::from_parts(call, body)).await.map_err(|never| match never {})
+            };
+            let answered = deadline.bound(answer).await.unwrap_or_else(|| Err(status::deadline_exceeded()));
+            Ok(answered.map_or_else(Status::into_http, status::spelled_out))
         })
     }
 }

@@ -3,14 +3,19 @@
 use super::REPLAYED_KEY;
 use crate::command::{Error, Reason, Refusal, StoreFailure};
 use crate::trust::Fault;
+use http::Response;
 use std::collections::HashMap;
 use std::time::Duration;
+use tonic::body::Body;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub(super) const DOMAIN: &str = "makegood.v1";
+
+/// Where an answer without a body says how a call ended.
+const GRPC_STATUS: &str = "grpc-status";
 
 /// How soon a caller may ask again when somebody else holds the account or the pool.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -125,23 +130,37 @@ pub(super) fn outcome_unknown() -> Status {
     Status::with_error_details(Code::DeadlineExceeded, message, info("OUTCOME_UNKNOWN", &[]))
 }
 
-/// The deadline passed while something was read.
+/// The deadline passed before anything was changed.
 pub(super) fn deadline_exceeded() -> Status {
-    let message = "the deadline passed before the answer was ready";
+    let message = "the deadline passed before the answer was ready; nothing was changed";
     Status::with_error_details(Code::DeadlineExceeded, message, info("DEADLINE_EXCEEDED", &[]))
+}
+
+/// A caller that calls faster than it may.
+pub(super) fn too_fast(wait: Duration) -> Status {
+    let mut details = info("RATE_LIMITED", &[]);
+    details.set_retry_info(Some(wait));
+    let message = "more calls than this caller may make; nothing was begun, send the same request again";
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// An answer of ours as it is; the transport's refusal of a message that is too large in words that say so. Nothing of ours
+/// has its code.
+pub(super) fn spelled_out(response: Response<Body>) -> Response<Body> {
+    let code = response.headers().get(GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()));
+    if code != Some(Code::OutOfRange) {
+        return response;
+    }
+    let details = info("LIMIT_EXCEEDED", &[("limit", "bytes of a message")]);
+    let message = "the message is too large: a request has at most 256 KiB";
+    Status::with_error_details(Code::ResourceExhausted, message, details).into_http()
 }
 
 /// What a caller is told of an error.
 pub(super) fn from(error: Error) -> Status {
     match error {
         Error::Refused { refusal, replayed } => refused(refusal, replayed),
-        Error::Overloaded => {
-            let mut details = info("OVERLOADED", &[]);
-            details.set_retry_info(Some(RETRY_AFTER));
-            let message =
-                "more is asked than can be done now; nothing was begun, send the same request again";
-            Status::with_error_details(Code::ResourceExhausted, message, details)
-        }
+        Error::Overloaded => overloaded(),
         Error::Unforeseen(at) => {
             tracing::error!(%at, "the policies in force are not known");
             unavailable()
@@ -152,16 +171,28 @@ pub(super) fn from(error: Error) -> Status {
         }
         Error::Store(error) => {
             let failure = StoreFailure::of(&error);
-            tracing::error!(error = &error as &dyn std::error::Error, ?failure, "the store failed");
+            // Neither a crowd nor a short deadline is a fault of the store.
+            if !matches!(failure, StoreFailure::Overloaded | StoreFailure::Late) {
+                tracing::error!(error = &error as &dyn std::error::Error, ?failure, "the store failed");
+            }
             failed(failure)
         }
         Error::Failed(failure) => failed(failure),
     }
 }
 
+fn overloaded() -> Status {
+    let mut details = info("OVERLOADED", &[]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "more is asked than can be done now; nothing was begun, send the same request again";
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
 fn failed(failure: StoreFailure) -> Status {
     match failure {
         StoreFailure::Busy => busy(),
+        StoreFailure::Late => deadline_exceeded(),
+        StoreFailure::Overloaded => overloaded(),
         StoreFailure::Unavailable => unavailable(),
         StoreFailure::OutcomeUnknown => {
             let message = "the answer of the commit was lost; send the same `request_id` again";

@@ -31,7 +31,7 @@ impl Store {
     /// A failure of the database.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Ok(Snapshot { inner: self.pool().begin_with(begin).await? })
+        Ok(Snapshot { inner: self.calls().connections().begin_with(begin).await? })
     }
 }
 

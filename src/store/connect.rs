@@ -1,15 +1,19 @@
 //! The pool, and the migrations.
 
 use super::Error;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use super::pool::Pool;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::str::FromStr;
 use std::time::Duration;
 
+/// The part of the connections that browses.
+const BROWSING_PART: u32 = 4;
+
 /// Bounds on every statement, so that no request can wait for ever: sqlx never cancels what a server runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Most connections at once.
+    /// Most connections at once. A quarter of them, and one at least, is for what browses.
     pub max_connections: u32,
     /// Longest wait for a free connection.
     pub acquire_timeout: Duration,
@@ -40,7 +44,7 @@ pub enum Role {
 }
 
 impl Role {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::App => "makegood_app",
             Self::Auditor => "makegood_auditor",
@@ -48,10 +52,13 @@ impl Role {
     }
 }
 
-/// The way to the database. Clones share one pool.
+/// The way to the database. Clones share the connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: PgPool,
+    /// For what changes an account or looks at one thing.
+    calls: Pool,
+    /// For what browses: lists, reports, packs of evidence, backtests. However many of those there are, nothing else waits.
+    browsing: Pool,
 }
 
 impl Store {
@@ -80,31 +87,28 @@ impl Store {
     }
 
     async fn open(options: PgConnectOptions, limits: Limits, role: Role) -> Result<Self, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(limits.max_connections)
-            .acquire_timeout(limits.acquire_timeout)
-            // sqlx 0.9.0 may hand back a connection inside a transaction when a `begin` was cancelled (its issue
-            // 4393): the next statement would then be lost. Rolling back makes such a connection clean.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.execute("ROLLBACK").await?;
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(|error| refused_role(error, role))?;
-        Ok(Self { pool })
+        let browsing = limits.max_connections.div_euclid(BROWSING_PART).max(1);
+        let calls = limits.max_connections.saturating_sub(browsing).max(1);
+        let browsing = Pool::lazy(options.clone(), browsing, limits.acquire_timeout);
+        let calls = Pool::lazy(options, calls, limits.acquire_timeout);
+        calls.check(role).await?;
+        Ok(Self { calls, browsing })
     }
 
-    /// The pool, for statements outside a transaction.
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// The connections for everything but browsing.
+    pub(super) const fn calls(&self) -> &Pool {
+        &self.calls
+    }
+
+    /// The connections for what browses.
+    pub(super) const fn browsing(&self) -> &Pool {
+        &self.browsing
     }
 
     /// Closes every connection; running transactions end first.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.browsing.close().await;
+        self.calls.close().await;
     }
 
     /// Whether the database holds exactly the migrations that this binary knows.
@@ -116,7 +120,7 @@ impl Store {
         let applied = sqlx::query_scalar::<_, i64>(
             "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
         )
-        .fetch_all(&self.pool)
+        .fetch_all(self.calls.connections())
         .await;
         match applied {
             Ok(applied) => Ok(applied == known),
@@ -178,14 +182,4 @@ fn options(url: &str, limits: Limits, role: Role) -> Result<PgConnectOptions, Er
             ("client_min_messages", "error".to_owned()),
         ])
         .disable_statement_logging())
-}
-
-/// What a refused start of a connection means: the role is the only setting in it that a server may refuse.
-fn refused_role(error: sqlx::Error, role: Role) -> Error {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    match code.as_deref() {
-        Some("22023") => Error::NoRole(role.name()),
-        Some("42501") => Error::NotMember(role.name()),
-        _ => error.into(),
-    }
 }

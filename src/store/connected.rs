@@ -55,7 +55,7 @@ impl Store {
     /// # Errors
     /// [`Error::Unreachable`] when the database does not answer.
     pub async fn open_line(&self) -> Result<Line, Error> {
-        let options = self.pool().connect_options();
+        let options = self.calls().connections().connect_options();
         let connection = PgConnection::connect_with(&options.as_ref().clone().options(PLANS)).await?;
         Ok(Line { connection })
     }

@@ -17,6 +17,12 @@ pub enum Error {
     /// Somebody else changed an account between its reading and its writing. Nothing was written.
     #[error("an account was changed by somebody else meanwhile")]
     Changed,
+    /// The caller's time ran out while the database worked or waited. Nothing was written.
+    #[error("the caller's time ran out")]
+    Late,
+    /// Too many wait for a connection already. Nothing was begun.
+    #[error("too many wait for a connection")]
+    Crowded,
     /// No connection could be had, or it broke before the commit. Nothing was written.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),

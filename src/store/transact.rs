@@ -1,12 +1,15 @@
 //! Transactions that nobody can drop half done.
 
 use super::constraint::Meaning;
+use super::deadline::TimeLeft;
+use super::pool::{Begun, Pool};
 use super::{Error, Store};
 use crate::clock::chance_below;
 use sqlx::{PgConnection, Postgres};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 /// Most times one piece of work is run: the database resolves a race by refusing one side, and after five
@@ -17,9 +20,19 @@ const MAX_RUNS: u32 = 5;
 #[derive(Debug)]
 pub struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
+    /// Given back when the transaction has ended.
+    _place: OwnedSemaphorePermit,
 }
 
+/// How what reads begins: everything it sees is of one moment.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 impl Tx {
+    async fn begin(pool: &Pool, time: TimeLeft, begin: &'static str) -> Result<Self, Error> {
+        let Begun { transaction, place } = time.begin(pool, begin).await?;
+        Ok(Self { inner: transaction, _place: place })
+    }
+
     pub(super) fn connection(&mut self) -> &mut PgConnection {
         &mut self.inner
     }
@@ -69,8 +82,8 @@ impl Store {
     /// # Errors
     /// The work's own error, rolled back; or a failure of the store.
     pub async fn transact<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
-        let store = self.clone();
-        let work = async move { store.run_to_the_end(&work).await };
+        let (store, time) = (self.clone(), TimeLeft::here());
+        let work = async move { store.run_to_the_end(&work, time).await };
         let task = tokio::spawn(work.in_current_span());
         task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
     }
@@ -80,22 +93,23 @@ impl Store {
     /// # Errors
     /// The work's own error, or a failure of the store.
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
-        let store = self.clone();
-        let reading = async move {
-            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            let mut tx = Tx { inner: store.pool().begin_with(begin).await.map_err(Error::from)? };
-            let output = work.run(&mut tx).await;
-            let _ = tx.inner.rollback().await;
-            output
-        };
-        let task = tokio::spawn(reading.in_current_span());
-        task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
+        read_from(self.calls().clone(), work).await
     }
 
-    async fn run_to_the_end<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
+    /// The same for work that looks through many things, on connections of its own: it may be slow, and there may be much
+    /// of it, and nobody else waits for it.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn browse<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
+        read_from(self.browsing().clone(), work).await
+    }
+
+    async fn run_to_the_end<W: Work>(&self, work: &W, time: TimeLeft) -> Result<W::Output, W::Error> {
         let mut run = 1;
+        let mut doubt = None;
         loop {
-            let error = match self.run_once(work).await {
+            let error = match self.run_once(work, time).await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
@@ -110,16 +124,23 @@ impl Store {
                         | Error::Changed
                 )
             );
-            if !again || run == MAX_RUNS {
-                return Err(error);
+            if !again || run == MAX_RUNS || time.is_over() {
+                return Err(match doubt {
+                    // This run wrote nothing, but an earlier one may have.
+                    Some(doubt) if error.store_error().is_some() => doubt,
+                    _ => time.judge(error),
+                });
+            }
+            if matches!(error.store_error(), Some(Error::CommitInDoubt(_))) {
+                doubt = Some(error);
             }
             tokio::time::sleep(pause(run)).await;
             run = run.saturating_add(1);
         }
     }
 
-    async fn run_once<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
-        let mut tx = Tx { inner: self.pool().begin().await.map_err(Error::from)? };
+    async fn run_once<W: Work>(&self, work: &W, time: TimeLeft) -> Result<W::Output, W::Error> {
+        let mut tx = Tx::begin(self.calls(), time, "BEGIN").await?;
         match work.run(&mut tx).await {
             Ok(output) => {
                 tx.inner.commit().await.map_err(in_doubt)?;
@@ -132,6 +153,18 @@ impl Store {
             }
         }
     }
+}
+
+async fn read_from<W: Work>(pool: Pool, work: W) -> Result<W::Output, W::Error> {
+    let time = TimeLeft::here();
+    let reading = async move {
+        let mut tx = Tx::begin(&pool, time, READ).await?;
+        let output = work.run(&mut tx).await;
+        let _ = tx.inner.rollback().await;
+        output.map_err(|error| time.judge(error))
+    };
+    let task = tokio::spawn(reading.in_current_span());
+    task.await.unwrap_or_else(|_| Err(Error::TaskLost.into()))
 }
 
 /// A commit that the database refused did not happen; one whose answer was lost is in doubt.

@@ -1,16 +1,15 @@
 //! One server over one fresh database, and the calls that every test makes.
 
 use crate::cluster::{Watch, database};
+use crate::running::{run, run_within};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
-use makegood::command::Policies;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use makegood::server::{self, Access, Running};
-use makegood::store::{Limits, Store};
 use prost_types::Timestamp;
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
@@ -49,12 +48,23 @@ impl Service {
         Self::serving_with(url, watch, SHIPPED, access).await
     }
 
+    /// A service within bounds of its own.
+    pub(crate) async fn bounded(limits: server::Limits, max_connections: u32) -> Self {
+        let (url, watch) = database().await;
+        let running = run_within(&url, SHIPPED, Access::development(), limits, max_connections).await;
+        Self::known(running, url, watch).await
+    }
+
     async fn serving(url: String, watch: Watch, policy: &str) -> Self {
         Self::serving_with(url, watch, policy, Access::development()).await
     }
 
     async fn serving_with(url: String, watch: Watch, policy: &str, access: Access) -> Self {
         let running = run(&url, policy, access).await;
+        Self::known(running, url, watch).await
+    }
+
+    async fn known(running: Running, url: String, watch: Watch) -> Self {
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
         Self { running, channel, endpoint, url, watch }
@@ -183,18 +193,6 @@ impl Service {
         let request = chargeback(payment_id, dispute_id, event, at);
         self.refunds().record_chargeback(when(at, request)).await.unwrap().into_inner()
     }
-}
-
-/// A server over a database, on any free port of loopback.
-pub(crate) async fn run(url: &str, policy: &str, access: Access) -> Running {
-    let limits = Limits { max_connections: 8, ..Limits::default() };
-    let store = Store::connect(url, limits).await.unwrap();
-    let policies = Policies::parse(policy).unwrap();
-    policies.publish(&store, Clock::system()).await.unwrap();
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let request_timeout = Duration::from_secs(15);
-    let options = server::Options { listen, access, request_timeout, store, policies };
-    server::start(options).await.unwrap()
 }
 
 /// A new idempotency key.

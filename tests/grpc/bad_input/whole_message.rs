@@ -4,6 +4,7 @@ use super::{MOST, NOON, violated, written};
 use crate::service::{Service, evaluate, purchase, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
 use tonic::Code;
+use tonic_types::StatusExt;
 use v1::Claim;
 
 #[tokio::test]
@@ -72,7 +73,10 @@ async fn a_message_that_is_too_large_is_refused_unread() {
     let mut large = evaluate("ada", "pay-1", Claim::Other);
     large.details.get_or_insert_default().explanation = "x".repeat(makegood::grpc::MAX_REQUEST_BYTES);
     let status = service.refunds().evaluate_request(when(NOON, large)).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    let details = status.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "LIMIT_EXCEEDED");
+    assert!(details.retry_info().is_none(), "it is as large the next time");
     assert_eq!(written(&service).await, before);
     service.stop().await;
 }

@@ -7,7 +7,8 @@ use super::{
     with,
 };
 use crate::cluster::{Watch, database};
-use crate::service::{fields, purchase, reason, run};
+use crate::running::run;
+use crate::service::{fields, purchase, reason};
 use makegood::domain::role::Role;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;

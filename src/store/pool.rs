@@ -1,0 +1,82 @@
+//! Connections that are shared, and how many may wait for one.
+
+use super::{Error, Role};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Executor, SqlStr, Transaction};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Most that work or wait at once, for each connection. Past it one is refused at once: it would wait past its deadline,
+/// and who comes after it, too.
+const MAX_WAITING: u32 = 64;
+
+/// A pool. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    connections: PgPool,
+    places: Arc<Semaphore>,
+}
+
+/// A transaction, with its place among those that may wait.
+pub(super) struct Begun {
+    pub(super) transaction: Transaction<'static, sqlx::Postgres>,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// A pool that opens a connection when one is needed.
+    pub(super) fn lazy(options: PgConnectOptions, max_connections: u32, acquire_timeout: Duration) -> Self {
+        let connections = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(acquire_timeout)
+            // sqlx 0.9.0 may hand back a connection inside a transaction when a `begin` was cancelled (its issue
+            // 4393): the next statement would then be lost. Rolling back makes such a connection clean.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.execute("ROLLBACK").await?;
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(options);
+        let places = usize::try_from(max_connections.saturating_mul(MAX_WAITING)).unwrap_or(usize::MAX);
+        Self { connections, places: Arc::new(Semaphore::new(places)) }
+    }
+
+    /// Opens the first connection.
+    ///
+    /// # Errors
+    /// As `Store::connect`.
+    pub(super) async fn check(&self, role: Role) -> Result<(), Error> {
+        self.connections.acquire().await.map(drop).map_err(|error| refused_role(error, role))
+    }
+
+    /// The connections themselves, for statements outside a transaction.
+    pub(super) const fn connections(&self) -> &PgPool {
+        &self.connections
+    }
+
+    /// Begins a transaction as a statement says.
+    ///
+    /// # Errors
+    /// [`Error::Crowded`] when too many wait already, [`Error::Unreachable`] when no connection could be had in time.
+    pub(super) async fn begin(&self, statement: SqlStr) -> Result<Begun, Error> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Crowded)?;
+        let transaction = self.connections.begin_with(statement).await?;
+        Ok(Begun { transaction, place })
+    }
+
+    pub(super) async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
+/// What a refused start of a connection means: the role is the only setting in it that a server may refuse.
+fn refused_role(error: sqlx::Error, role: Role) -> Error {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        Some("22023") => Error::NoRole(role.name()),
+        Some("42501") => Error::NotMember(role.name()),
+        _ => error.into(),
+    }
+}
