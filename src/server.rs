@@ -173,7 +173,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         companions.spawn(tls.clone().follow());
     }
     let quota = Quota { longest: limits.request_timeout, calls_per_second: limits.calls_per_second };
-    let listener = Listener { listener, tls, max_connections: limits.max_connections };
+    let listener = Listener { socket: listener, tls, max_connections: limits.max_connections };
     let server = listener.serve(gate.around(routes, quota), stopped);
     health.set_service_status("", ServingStatus::Serving).await;
     let task = tokio::spawn(server);

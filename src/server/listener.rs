@@ -20,7 +20,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What accepts connections.
 pub(super) struct Listener {
-    pub(super) listener: TcpListener,
+    pub(super) socket: TcpListener,
     pub(super) tls: Option<Arc<Tls>>,
     /// Connections served at once; who comes past it is closed, and may try another replica.
     pub(super) max_connections: usize,
@@ -29,7 +29,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Serves until told to stop, then until the last call under way is answered. Dropped, it cuts every connection.
     pub(super) async fn serve(self, services: Guarded, mut stop: oneshot::Receiver<()>) {
-        let Self { listener, tls, max_connections } = self;
+        let Self { socket, tls, max_connections } = self;
         let mut strangers = Strangers::default();
         let mut served = JoinSet::new();
         let (finish, told) = watch::channel(false);
@@ -37,7 +37,7 @@ impl Listener {
             tokio::select! {
                 // A dropped sender means the same as a message: stop.
                 _ = &mut stop => break,
-                stream = accept(&listener) => strangers.meet(stream, tls.clone()),
+                stream = accept(&socket) => strangers.meet(stream, tls.clone()),
                 Some(met) = strangers.meeting.join_next() => match met {
                     Ok(Some(connection)) if served.len() < max_connections => {
                         served.spawn(serve(connection, services.clone(), told.clone()));
@@ -48,15 +48,15 @@ impl Listener {
                 Some(_) = served.join_next() => {}
             }
         }
-        drop((listener, strangers));
+        drop((socket, strangers));
         let _ = finish.send(true);
         while served.join_next().await.is_some() {}
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(socket: &TcpListener) -> TcpStream {
     loop {
-        match listener.accept().await {
+        match socket.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a connection was not accepted");
