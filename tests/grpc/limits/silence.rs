@@ -28,8 +28,8 @@ async fn two_thousand_silent_sockets_keep_nobody_out_and_are_closed() {
         }
         silent.join_all().await
     };
-    let heard = undisturbed(&service, silent).await;
-    let closed = heard.iter().filter(|heard| heard.as_deref() == Some(&[])).count();
+    let ends = undisturbed(&service, silent).await;
+    let closed = ends.iter().filter(|ends| ends.as_deref() == Some(&[])).count();
     assert_eq!(closed, SOCKETS);
     service.audited().await;
 }
