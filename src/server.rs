@@ -1,13 +1,17 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
+mod metrics;
 mod sweeper;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::Api;
+use crate::grpc::{Api, Observed, method_names};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
+use crate::telemetry::{Calls, Decisions};
+use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
 use tokio::net::TcpListener;
@@ -70,6 +74,9 @@ pub struct Running {
     store: Store,
     desk: Desk,
     sweeper: Option<Sweeper>,
+    calls: Arc<Calls>,
+    decisions: Decisions,
+    metrics: Option<Metrics>,
 }
 
 /// Whether this address may be listened on without authentication.
@@ -108,16 +115,29 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     // An answer must not wait for the next one to fill a packet: tonic's own setting does not reach a listener that
     // it was handed, and a lonely call then took 50 ms longer.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let calls = Arc::new(Calls::of(method_names()));
+    let services = Observed::new(routes.prepare(), Arc::clone(&calls));
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, async move {
+        .serve_with_incoming_shutdown(services, incoming, async move {
             // A dropped sender means the same as a message: stop.
             let _ = stopped.await;
         });
     health.set_service_status("", ServingStatus::Serving).await;
-    Ok(Running { local_addr, health, stop, task: tokio::spawn(server), store, desk, sweeper: None })
+    let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
+    Ok(Running {
+        local_addr,
+        health,
+        stop,
+        task,
+        store,
+        desk,
+        sweeper: None,
+        calls,
+        decisions,
+        metrics: None,
+    })
 }
 
 impl Running {

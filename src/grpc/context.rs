@@ -1,17 +1,17 @@
 //! Who calls, when, in which trace, and how long they wait: read from the metadata of a call.
 
 use super::status::{self, Violation};
+use super::observed::Seen;
 use super::{Api, Shared};
 use crate::clock::Clock;
 use crate::command::Context;
 use crate::domain::ids::Actor;
-use crate::telemetry::{parent_of, trace_id_of};
+use crate::telemetry::begin_call;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The metadata key of the test clock, as payment platforms have one.
 pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
@@ -36,12 +36,18 @@ pub(super) struct Opened<Q> {
 impl Api {
     /// Reads the metadata of a call to `method`, given as `package.Service/Method`.
     pub(super) fn open<Q>(&self, method: &'static str, request: Request<Q>) -> Result<Opened<Q>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        let span = span_of(method, &metadata);
-        let trace_id = span.in_scope(|| trace_id_of(metadata.as_ref()));
-        span.record("trace_id", trace_id.as_deref());
+        let (metadata, mut extensions, message) = request.into_parts();
+        let seen: Option<Seen> = extensions.remove();
+        // An API that is served without being observed sees its calls by itself.
+        let (span, trace_id) = match &seen {
+            Some(seen) => (Span::current(), seen.trace_id()),
+            None => begin_call(method, metadata.as_ref()),
+        };
         // Who nobody knows is told nothing else.
         let caller = self.shared.caller(&metadata)?;
+        if let Some(seen) = &seen {
+            seen.called_by(caller.role());
+        }
         let clock = clock_of(&metadata, self.shared.development)?;
         let context = Context { caller, trace_id, clock };
         let timeout = self.shared.timeout(&metadata);
@@ -125,21 +131,6 @@ fn read_timeout(text: &str) -> Option<Duration> {
         "n" => Some(Duration::from_nanos(count)),
         _ => None,
     }
-}
-
-/// The server's span of one call, by the semantic conventions for RPC (1.45).
-fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
-    let span = tracing::info_span!(
-        "rpc",
-        otel.name = method,
-        otel.kind = "server",
-        rpc.system.name = "grpc",
-        rpc.method = method,
-        trace_id = tracing::field::Empty,
-    );
-    // Fails only when no exporter is set, and then there is nothing to link.
-    let _ = span.set_parent(parent_of(metadata.as_ref()));
-    span
 }
 
 #[cfg(test)]
