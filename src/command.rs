@@ -1,5 +1,6 @@
 //! The story of each RPC: load, decide, record. No SQL text, no wire.
 
+mod account;
 mod attempt;
 mod backtest;
 mod balance;
@@ -10,6 +11,7 @@ mod chargeback;
 mod chargeback_list;
 mod check_policy;
 mod delivery;
+mod determination;
 mod dispute;
 mod evaluate;
 mod evidence_pack;
@@ -38,6 +40,7 @@ mod rehearsal;
 mod remedy;
 mod replay;
 mod restoration;
+mod restriction;
 mod revocation;
 mod ruling;
 mod run;
@@ -66,6 +69,7 @@ pub use crate::policy::{
     RowOutcome, RowResult,
 };
 
+pub use account::{AccountView, GetAccount, MAX_RESTRICTIONS, Words};
 pub use attempt::{
     CaptureCredits, HoldCredits, Moved, ReleaseCredits, RestoreAnswer, RestoreCredits, UsageAnswer,
 };
@@ -79,6 +83,7 @@ pub use chargeback_list::{
 };
 pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
+pub use determination::{DeterminationAnswer, DetermineChargeback};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use evidence_pack::{CompileChargebackEvidence, EvidenceView};
 pub use grant::{GrantAnswer, GrantCredits};
@@ -99,9 +104,10 @@ pub use refund_result::{RecordRefundResult, RefundResultAnswer};
 pub use refusal::{Error, Reason, Refusal, StoreFailure};
 pub use replay::{ReplayAnswer, ReplayDecision};
 pub use restoration::{RestorationView, RestoreIncident};
+pub use restriction::{ImposeRestriction, ImposedAnswer, LiftRestriction, LiftedAnswer};
 pub use revocation::{RevocationAnswer, RevocationTarget, RevokeCredits};
 pub use ruling::{Resolution, ResolveRefundRequest};
-pub use run::{Answered, Call, Mutation};
+pub use run::{Answered, Call, Mutation, account_not_found};
 pub use sweep::Swept;
 pub use withdrawal::WithdrawRefundRequest;
 

@@ -4,6 +4,7 @@
 //! environment variable counts as unset. What a setting cannot mean is refused
 //! here, in a sentence, before anything is started.
 
+mod access;
 mod database_url;
 mod policy_command;
 
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use access::{AccessSettings, KeysAt, TlsPaths, TokenSettings};
 pub use database_url::DatabaseUrl;
 pub use policy_command::{BacktestSettings, CheckSettings, PolicyCommand, ShowSettings};
 
@@ -76,6 +78,9 @@ pub struct Settings {
     /// How the API is served.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Who may call.
+    #[command(flatten)]
+    pub access: AccessSettings,
     /// What the process tells about itself.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
@@ -273,7 +278,11 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 impl Command {
     fn check(&self) -> Result<(), String> {
         match self {
-            Self::Serve(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
+            Self::Serve(settings) => {
+                settings.database.check()?;
+                settings.access.check()?;
+                settings.telemetry.check()
+            }
             Self::Migrate(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
             Self::Audit(settings) => settings.database.check(),
             Self::Policy(command) => command.check(),

@@ -16,4 +16,5 @@ pub mod purchase;
 pub mod refund;
 pub mod request;
 pub mod restriction;
+pub mod role;
 pub mod usage;

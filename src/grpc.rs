@@ -1,14 +1,17 @@
-//! The wire: decode, call, encode. The only room with a [`tonic::Status`].
+//! The wire: recognise, decode, call, encode. The only room with a [`tonic::Status`].
 
+pub mod access;
+mod account;
+mod addressed;
 mod context;
 mod credit;
 mod decode;
 mod encode;
+mod gate;
 mod incident;
 mod keyset;
 mod observed;
 mod page;
-mod pending;
 mod policy;
 mod refund;
 mod status;
@@ -17,6 +20,7 @@ use crate::command::{Answered, Call, Context, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
 use crate::telemetry::Decisions;
+use addressed::Addressed;
 use chrono::{DateTime, Utc};
 use context::Opened;
 use std::future::Future;
@@ -26,6 +30,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
+pub use gate::{Gate, Guarded};
 pub use observed::{Observed, method_names};
 
 /// Tells a caller that an answer had been given before.
@@ -52,10 +57,13 @@ struct Shared {
 }
 
 impl Api {
-    /// An API over a desk. In `development` there is no authentication, and callers may bring a test clock.
+    /// An API over a desk, to be served behind a [`Gate`]: without one it answers nobody. In `development` callers may
+    /// bring a test clock.
     #[must_use]
     pub fn new(desk: Desk, development: bool, request_timeout: Duration) -> Self {
-        Self { shared: Arc::new(Shared { desk, development, request_timeout, decisions: Decisions::default() }) }
+        Self {
+            shared: Arc::new(Shared { desk, development, request_timeout, decisions: Decisions::default() }),
+        }
     }
 
     /// What is counted of the decisions made here.
@@ -87,7 +95,7 @@ impl Api {
     }
 
     /// The whole of a call that a lane does.
-    async fn hot<Q, H: Hot, R>(
+    async fn hot<Q: Addressed, H: Hot, R>(
         &self,
         method: &'static str,
         request: Request<Q>,
@@ -103,7 +111,7 @@ impl Api {
     }
 
     /// The whole of a call that changes one account.
-    async fn mutate<Q, M: Mutation, R>(
+    async fn mutate<Q: Addressed, M: Mutation, R>(
         &self,
         method: &'static str,
         request: Request<Q>,
@@ -113,12 +121,17 @@ impl Api {
         let Opened { context, span, timeout, message } = self.open(method, request)?;
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
-        let answered = within(timeout, status::outcome_unknown, self.change(context, call).instrument(span)).await?;
+        let answered =
+            within(timeout, status::outcome_unknown, self.change(context, call).instrument(span)).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 
     /// Runs a mutation, and tells of the decision that it made.
-    async fn change<M: Mutation>(&self, context: Context, call: Call<M>) -> Result<Answered<M::Answer>, Error> {
+    async fn change<M: Mutation>(
+        &self,
+        context: Context,
+        call: Call<M>,
+    ) -> Result<Answered<M::Answer>, Error> {
         let answered = self.desk().call(context, call).await?;
         if let (false, Some(stored)) = (answered.replayed, M::decision(&answered.answer)) {
             let row = if stored.decided_by.is_some() { "" } else { stored.decision.row.as_str() };

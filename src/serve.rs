@@ -2,18 +2,30 @@
 
 use crate::clock::Clock;
 use crate::command::Policies;
-use crate::config::{self, DatabaseSettings, MigrateSettings, Settings};
+use crate::config::{
+    self, AccessSettings, DatabaseSettings, KeysAt, MigrateSettings, Settings, TokenSettings,
+};
+use crate::grpc::Gate;
 use crate::policy::SHIPPED;
 use crate::postgres::{Cluster, Options};
-use crate::server::{self, Running};
+use crate::server::{self, Access, Running, TlsFiles};
 use crate::store::{self, Limits, Store};
 use crate::telemetry;
+use crate::trust::{self, Certificates, Claims, KeyPace, KeySource, TokenRules, Trust};
 use anyhow::{Context, bail};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The database inside a private cluster.
 const DATABASE: &str = "makegood";
+
+/// How often the files of certificates and keys are looked at: soon enough for whoever replaces one and waits.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(10);
+
+/// How soon an issuer that did not answer is asked again, and how often at most because of unknown keys.
+const RETRY_KEYS_AFTER: Duration = Duration::from_secs(10);
 
 /// Serves until the process is told to end.
 ///
@@ -37,7 +49,11 @@ async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
         opened = open_all(settings) => opened,
     };
     let (cluster, mut running) = opened?;
-    announce(&greeting(running.local_addr()));
+    announce(&if settings.access.is_guarded() {
+        serving(running.local_addr(), &settings.access)
+    } else {
+        greeting(running.local_addr())
+    });
     let signal = tokio::select! {
         signal = end.wait() => signal,
         ended = running.ended() => return Ok(ended?),
@@ -52,13 +68,15 @@ async fn run(settings: &Settings, end: &mut End) -> anyhow::Result<()> {
 }
 
 async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Running)> {
-    server::check_address(settings.server.listen)?;
+    let access = access(&settings.access).await?;
+    access.check(settings.server.listen)?;
     let (cluster, store) = open(&settings.database).await?;
     let policies = Policies::parse(SHIPPED).context("the shipped policy cannot be read")?;
     policies.publish(&store, Clock::system()).await.context("the policy cannot be stored")?;
     announce(&format!("policy     {}", policies.version()));
     let options = server::Options {
         listen: settings.server.listen,
+        access,
         request_timeout: settings.server.request_timeout,
         store,
         policies,
@@ -70,6 +88,44 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
         announce(&format!("figures    http://{address}/metrics"));
     }
     Ok((cluster, running))
+}
+
+/// How callers are recognised and connections protected.
+async fn access(settings: &AccessSettings) -> anyhow::Result<Access> {
+    if !settings.is_guarded() {
+        return Ok(Access::development());
+    }
+    let tokens = settings.tokens().map(|tokens| token_rules(settings, tokens)).transpose()?;
+    let trust = Trust::new(tokens, Certificates::new(settings.clients.iter().cloned())).await?;
+    let tls = settings.tls().map(|paths| TlsFiles {
+        certificate: paths.certificate.to_owned(),
+        key: paths.key.to_owned(),
+        client_ca: paths.client_ca.map(ToOwned::to_owned),
+        look_every: LOOK_AT_FILES_EVERY,
+    });
+    Ok(Access { gate: Gate::Guarded(Arc::new(trust)), tls, plaintext: settings.plaintext })
+}
+
+fn token_rules(settings: &AccessSettings, tokens: TokenSettings<'_>) -> anyhow::Result<TokenRules> {
+    let TokenSettings { keys, issuer, audience } = tokens;
+    let (keys, refresh) = match keys {
+        KeysAt::File(path) => (KeySource::File(path.to_owned()), LOOK_AT_FILES_EVERY),
+        KeysAt::Url(url, authorities) => {
+            let url = url.parse().context("--jwt-keys is no URL")?;
+            (KeySource::Url(url, authorities.map(ToOwned::to_owned)), settings.jwt_keys_refresh)
+        }
+    };
+    let claims = Claims {
+        issuer: issuer.to_owned(),
+        audience: audience.to_owned(),
+        role: settings.jwt_role_claim.clone(),
+        account: settings.jwt_account_claim.clone(),
+    };
+    let names = settings.jwt_algorithms.iter().map(String::as_str);
+    let algorithms =
+        trust::algorithms(names).map_err(|name| anyhow::anyhow!("there is no algorithm `{name}`"))?;
+    let pace = KeyPace { refresh, retry: RETRY_KEYS_AFTER.min(refresh), max_age: settings.jwt_keys_max_age };
+    Ok(TokenRules { claims, algorithms, keys, pace })
 }
 
 /// Brings a real database up to date.
@@ -146,6 +202,22 @@ fn greeting(address: SocketAddr) -> String {
          A purchase whose credits never arrived, and the decision on it:\n\n{}\n{}\n\nCtrl-C stops it.",
         call("CreditService/RecordPurchase", &purchase),
         call("RefundService/EvaluateRequest", &evaluate),
+    )
+}
+
+/// What an operator reads first: where it serves, and for whom.
+fn serving(address: SocketAddr, settings: &AccessSettings) -> String {
+    let scheme = if settings.tls().is_some() { "https" } else { "http" };
+    let mut by = Vec::new();
+    if settings.tokens().is_some() {
+        by.push("tokens");
+    }
+    if !settings.clients.is_empty() {
+        by.push("client certificates");
+    }
+    format!(
+        "serving    {scheme}://{address} (callers are recognised by {})\n\nCtrl-C stops it.",
+        by.join(" and ")
     )
 }
 

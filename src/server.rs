@@ -1,32 +1,40 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
+mod listener;
 mod metrics;
 mod sweeper;
+mod tls;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::{Api, Observed, method_names};
+use crate::grpc::{Api, Gate, Observed, method_names};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
 use crate::telemetry::{Calls, Decisions};
+use crate::trust::Trust;
 use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
+use tls::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+
+pub use tls::{TlsError, TlsFiles};
 
 /// How often a silent connection is asked whether it lives.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long it may take to say so.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection with a client certificate may live: what was proved when it was made is proved again after.
+const CERTIFICATE_HOLDS: Duration = Duration::from_hours(1);
 
 /// Why the server did not start, or how it ended.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +44,20 @@ pub enum Error {
     Listen(SocketAddr, #[source] io::Error),
     /// Without authentication only this machine may call.
     #[error(
-        "no authentication is configured, so only a loopback address may be listened on, and {0} is not one; \
-         use --listen 127.0.0.1:{port}", port = .0.port()
+        "no authentication is configured, so only a loopback address may be listened on, and {0} is not one: \
+         recognise callers by tokens (--jwt-keys, --jwt-issuer, --jwt-audience) or by client certificates \
+         (--tls-client-ca, --client), or use --listen 127.0.0.1:{port}", port = .0.port()
     )]
     Exposed(SocketAddr),
+    /// Others could read the tokens of callers.
+    #[error(
+        "{0} can be reached by others, and its connections are not protected: set --tls-certificate and --tls-key, \
+         or --plaintext where something in front of this process ends TLS"
+    )]
+    Unprotected(SocketAddr),
+    /// The files of TLS cannot be used.
+    #[error("connections cannot be protected")]
+    Tls(#[from] TlsError),
     /// The descriptor set of the protos cannot be served.
     #[error("the reflection service cannot be built")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -56,12 +74,46 @@ pub enum Error {
 pub struct Options {
     /// The address; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// Who may call, and how connections are protected.
+    pub access: Access,
     /// Longest any call may take.
     pub request_timeout: Duration,
     /// The records.
     pub store: Store,
     /// The policies.
     pub policies: Policies,
+}
+
+/// Who may call, and how connections are protected.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// How callers are recognised.
+    pub gate: Gate,
+    /// The files of TLS; without them connections are not protected here.
+    pub tls: Option<TlsFiles>,
+    /// Whether others may reach an address without TLS.
+    pub plaintext: bool,
+}
+
+impl Access {
+    /// Everybody on this machine, recognised by nothing.
+    #[must_use]
+    pub const fn development() -> Self {
+        Self { gate: Gate::Development, tls: None, plaintext: false }
+    }
+
+    /// Whether this address may be listened on.
+    ///
+    /// # Errors
+    /// [`Error::Exposed`] or [`Error::Unprotected`] for an address that others can reach.
+    pub fn check(&self, listen: SocketAddr) -> Result<(), Error> {
+        match self {
+            _ if listen.ip().is_loopback() => Ok(()),
+            Self { gate: Gate::Development, .. } => Err(Error::Exposed(listen)),
+            Self { tls: None, plaintext: false, .. } => Err(Error::Unprotected(listen)),
+            Self { .. } => Ok(()),
+        }
+    }
 }
 
 /// A running server.
@@ -77,23 +129,23 @@ pub struct Running {
     calls: Arc<Calls>,
     decisions: Decisions,
     metrics: Option<Metrics>,
-}
-
-/// Whether this address may be listened on without authentication.
-///
-/// # Errors
-/// [`Error::Exposed`] for an address that others can reach.
-pub fn check_address(listen: SocketAddr) -> Result<(), Error> {
-    if listen.ip().is_loopback() { Ok(()) } else { Err(Error::Exposed(listen)) }
+    /// What accepts connections and follows the files of TLS; ended when this is dropped.
+    companions: JoinSet<()>,
 }
 
 /// Starts to listen and to serve.
 ///
 /// # Errors
-/// [`Error::Exposed`] for an address that others can reach, [`Error::Listen`] when it is taken.
+/// As [`Access::check`], [`Error::Tls`] for files that cannot be used, [`Error::Listen`] for an address that is taken.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options { listen, request_timeout, store, policies } = options;
-    check_address(listen)?;
+    let Options { listen, access, request_timeout, store, policies } = options;
+    access.check(listen)?;
+    let Access { gate, tls: files, plaintext: _ } = access;
+    let by_certificate = files.as_ref().is_some_and(|files| files.client_ca.is_some());
+    let tls = match files {
+        Some(files) => Some(Tls::open(files).await?),
+        None => None,
+    };
     let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
     let local_addr = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -102,9 +154,8 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             .register_encoded_file_descriptor_set(DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    // Loopback without authentication is development, where callers may bring a test clock.
     let desk = Desk::new(store.clone(), policies);
-    let api = Api::new(desk.clone(), true, request_timeout);
+    let api = Api::new(desk.clone(), gate.is_development(), request_timeout);
     let routes = api
         .routes()
         .add_service(health_service)
@@ -112,20 +163,29 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         // Older clients, the Python and Node ones among them, ask by the first version.
         .add_service(reflection().build_v1alpha()?);
     let (stop, stopped) = oneshot::channel();
-    // An answer must not wait for the next one to fill a packet: tonic's own setting does not reach a listener that
-    // it was handed, and a lonely call then took 50 ms longer.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let calls = Arc::new(Calls::of(method_names()));
-    let services = Observed::new(routes.prepare(), Arc::clone(&calls));
-    let server = Server::builder()
+    let mut companions = JoinSet::new();
+    if let Gate::Guarded(trust) = &gate {
+        Trust::keep_fresh(trust);
+    }
+    if let Some(tls) = &tls {
+        companions.spawn(tls.clone().follow());
+    }
+    let connections = listener::accept(listener, tls, &mut companions);
+    let mut builder = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .serve_with_incoming_shutdown(services, incoming, async move {
-            // A dropped sender means the same as a message: stop.
-            let _ = stopped.await;
-        });
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+    if by_certificate {
+        builder = builder.max_connection_age(CERTIFICATE_HOLDS).max_connection_age_grace(request_timeout);
+    }
+    let calls = Arc::new(Calls::of(method_names()));
+    let services = Observed::new(gate.around(routes), Arc::clone(&calls));
+    let server = builder.serve_with_incoming_shutdown(services, connections, async move {
+        // A dropped sender means the same as a message: stop.
+        let _ = stopped.await;
+    });
     health.set_service_status("", ServingStatus::Serving).await;
     let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
+    let (sweeper, metrics) = (None, None);
     Ok(Running {
         local_addr,
         health,
@@ -133,10 +193,11 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         task,
         store,
         desk,
-        sweeper: None,
+        sweeper,
         calls,
         decisions,
-        metrics: None,
+        metrics,
+        companions,
     })
 }
 
@@ -168,12 +229,13 @@ impl Running {
     /// # Errors
     /// The transport's.
     pub async fn stop(self, drain: Duration) -> Result<(), Error> {
-        let Self { health, stop, mut task, store, sweeper, .. } = self;
+        let Self { health, stop, mut task, store, sweeper, mut companions, .. } = self;
         health.set_service_status("", ServingStatus::NotServing).await;
         if let Some(sweeper) = sweeper {
             sweeper.stop().await;
         }
         let _ = stop.send(());
+        companions.abort_all();
         let ended = tokio::time::timeout(drain, &mut task).await;
         // A connection that never spoke would be waited for without end.
         task.abort();

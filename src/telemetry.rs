@@ -28,7 +28,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogFormat, TelemetrySettings};
 
-pub use calls::{Calls, MethodIndex, RoleIndex, code_name};
+pub use calls::{CallFigures, Calls, MethodIndex, RoleIndex, code_name};
 pub use decisions::Decisions;
 pub use page::{Scale, encode_gauge, encode_gauges, encode_spread};
 pub use sampling::begin_call;
@@ -109,8 +109,7 @@ impl Guard {
 /// # Errors
 /// Each [`Error`] is a sentence that names the setting.
 pub fn start(settings: &TelemetrySettings) -> Result<Guard, Error> {
-    let provider =
-        settings.otlp_endpoint().map(exporting).transpose()?;
+    let provider = settings.otlp_endpoint().map(exporting).transpose()?;
     let is_terminal = io::stderr().is_terminal();
     let format = settings.log.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
     let logs = match format {

@@ -7,6 +7,7 @@ mod policy {
     mod calendar;
     mod carried;
     mod case;
+    mod chargebacks;
     mod check;
     mod desk;
     mod determinism;

@@ -23,7 +23,11 @@ struct Process {
 
 impl Process {
     fn start(data_dir: &Path) -> Self {
-        let mut child = command(data_dir).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_by(&mut command(data_dir), data_dir)
+    }
+
+    fn start_by(command: &mut Command, data_dir: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         while !greeting.contains("Ctrl-C stops it.") {
@@ -56,7 +60,7 @@ impl Process {
 
 fn command(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_makegood"));
-    command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+    command.env("MAKEGOOD_LISTEN", "127.0.0.1:0").arg("--data-dir").arg(data_dir);
     command.env_remove("DATABASE_URL").stderr(Stdio::inherit());
     command
 }
@@ -134,7 +138,51 @@ fn an_address_that_others_can_reach_is_refused_without_authentication() {
     let refused = command.env_remove("DATABASE_URL").output().unwrap();
     assert!(!refused.status.success());
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("no authentication is configured"), "{said}");
+    assert!(said.contains("no authentication is configured") && said.contains("--jwt-keys"), "{said}");
+}
+
+/// A set with a public key, whose private one nobody has.
+const KEYS: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+#[tokio::test]
+async fn where_tokens_are_recognised_nobody_is_served_without_one() {
+    let folder = folder();
+    let keys = folder.path().join("keys.json");
+    fs::write(&keys, KEYS).unwrap();
+    let guarded = |data_dir: &Path, listen: &str| {
+        let mut command = command(data_dir);
+        command.args([
+            "--listen",
+            listen,
+            "--jwt-issuer",
+            "https://login.example",
+            "--jwt-audience",
+            "makegood",
+        ]);
+        command.arg("--jwt-keys").arg(&keys);
+        command
+    };
+    let process = Process::start_by(
+        &mut guarded(&folder.path().join("data"), "127.0.0.1:0"),
+        &folder.path().join("data"),
+    );
+    assert!(process.greeting.contains("callers are recognised by tokens"), "{}", process.greeting);
+    let mut credits = CreditServiceClient::connect(process.endpoint.clone()).await.unwrap();
+    let refused = credits.record_purchase(purchase()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+    process.signal(Signal::SIGTERM);
+    assert!(process.end().0.success());
+
+    // Where others can reach it, their tokens must not be read on the way.
+    let refused = guarded(&folder.path().join("data"), "0.0.0.0:0").stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("--tls-certificate"), "{said}");
+    fs::write(&keys, "[]").unwrap();
+    let refused =
+        guarded(&folder.path().join("data"), "127.0.0.1:0").stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("keys.json"), "{said}");
 }
 
 #[test]

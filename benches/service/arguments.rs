@@ -7,6 +7,7 @@ use std::time::Duration;
 /// Measures the service beside hand-written SQL on a private durable cluster.
 #[derive(Debug, Parser)]
 #[command(name = "service")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// A look that takes about a minute: one short run of each
     #[arg(long)]

@@ -45,7 +45,7 @@ pub enum Check {
     PurchaseRecord,
     /// A refund is what was decided, and took the credits that it was paid for.
     RefundRecord,
-    /// A dispute has its events, and while it is open its restriction.
+    /// A dispute has its events, while it is open its restriction, and those of its last determination alone.
     Dispute,
     /// A processor's id belongs to what it names.
     ExternalKey,

@@ -120,6 +120,9 @@ pub(super) fn check_chargeback(chargeback: &AuditChargeback, found: &mut Vec<Vio
     if !is_undecided && c.has_restriction_in_force {
         row.broken(Check::Dispute, format!("it is {} and its restriction is in force", c.stage));
     }
+    if c.has_outdated_restriction {
+        row.broken(Check::Dispute, "a restriction of an earlier determination is in force");
+    }
     if !c.is_of_its_payment {
         row.broken(Check::Dispute, "it is not about the payment of its purchase");
     }

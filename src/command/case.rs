@@ -112,8 +112,7 @@ impl Told {
         account_id: &AccountId,
         now: DateTime<Utc>,
     ) -> Result<CaseFile, Error> {
-        let restrictions = tx.list_restrictions(account_id).await?;
-        let standing = Standing(restrictions.into_iter().map(|restriction| restriction.kind).collect());
+        let standing = Standing::of(&tx.list_restrictions(account_id).await?);
         let purchase = match &self.purchase {
             Some(reference) => reference.find(tx, account_id).await?,
             None => None,

@@ -232,6 +232,7 @@ impl RecordChargeback {
             opened_at: self.occurred_at,
             closed_at: end.map(|_| self.occurred_at),
             last_event_at: self.occurred_at,
+            determined: None,
         })
     }
 

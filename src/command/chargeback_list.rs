@@ -1,7 +1,7 @@
 //! Disputes read: one with its events, and lists of them (§6).
 
 use super::run::Reading;
-use super::{Desk, Error, KeysetPage, Reason, Refusal, TimeWindow};
+use super::{Desk, Error, KeysetPage, Reason, Refusal, TimeWindow, Words};
 use crate::domain::chargeback::{Chargeback, ChargebackStage, ReportedEvent};
 use crate::domain::ids::{AccountId, ChargebackId, DisputeId, Provider, PurchaseId};
 use crate::store::{ChargebackFilter, ChargebackPlace, ExternalKind, Tx};
@@ -34,6 +34,8 @@ pub struct ChargebackView {
     pub chargeback: Chargeback,
     /// What was told, in the order in which it happened.
     pub events: Vec<ReportedEvent>,
+    /// Why a person determined it, unless that was erased.
+    pub words: Words,
 }
 
 /// Asks for disputes, the latest event first. What is set must all hold.
@@ -47,6 +49,8 @@ pub struct ListChargebacks {
     pub purchase_id: Option<PurchaseId>,
     /// Only whose payment is not recorded yet.
     pub unmatched_only: bool,
+    /// Only that nobody has determined.
+    pub undetermined_only: bool,
     /// Only with their last event in this time.
     pub last_event: TimeWindow,
 }
@@ -74,12 +78,20 @@ impl Desk {
         after: Option<ChargebackPlace>,
         size: usize,
     ) -> Result<ChargebackPage, Error> {
-        let ListChargebacks { account_id, stages, purchase_id, unmatched_only, last_event } = query;
+        let ListChargebacks {
+            account_id,
+            stages,
+            purchase_id,
+            unmatched_only,
+            undetermined_only,
+            last_event,
+        } = query;
         let filter = ChargebackFilter {
             account_id,
             stages,
             purchase_id,
             unmatched_only,
+            undetermined_only,
             last_event_from: last_event.start,
             last_event_until: last_event.end,
         };
@@ -110,11 +122,14 @@ impl GetChargeback {
         let mut events = tx.list_chargeback_events(&kept_at, chargeback.chargeback_id).await?;
         // Those of one instant stay in the order in which they were heard.
         events.sort_by_key(|event| event.occurred_at);
+        let notes: Vec<i32> = chargeback.determined.iter().map(|determined| determined.reason_note).collect();
+        let words =
+            if notes.is_empty() { Words::new() } else { tx.list_account_notes(&kept_at, &notes).await? };
         let account_id = charged(kept_at, &chargeback);
         if self.account_id.is_some() && self.account_id != account_id {
             return Err(not_found().into());
         }
-        Ok(ChargebackView { account_id, chargeback, events })
+        Ok(ChargebackView { account_id, chargeback, events, words })
     }
 }
 

@@ -7,12 +7,12 @@ use crate::domain::book::{Book, Returned};
 use crate::domain::chargeback::{Chargeback, ChargebackStage, dispute_state};
 use crate::domain::credits::{Credits, OutOfRange};
 use crate::domain::entry::EntryCause;
-use crate::domain::ids::{AccountId, LotId, PurchaseId, RefundId, RestrictionId};
+use crate::domain::ids::{AccountId, Actor, LotId, PurchaseId, RefundId, RestrictionId};
 use crate::domain::lot::Bucket;
 use crate::domain::money::Money;
 use crate::domain::purchase::Purchase;
 use crate::domain::refund::{Refund, RefundStage};
-use crate::domain::restriction::{Restriction, RestrictionKind};
+use crate::domain::restriction::{Restriction, RestrictionCause, RestrictionKind};
 use crate::store::NewRestriction;
 
 /// The clause that lets an account be suspended while a bank investigates.
@@ -186,12 +186,16 @@ async fn suspend(session: &mut Session<'_>, chargeback: &Chargeback) -> Result<(
     let restriction = Restriction {
         restriction_id: RestrictionId(session.new_id()),
         kind: RestrictionKind::Suspended,
+        cause: RestrictionCause::Chargeback,
         chargeback_id: Some(chargeback.chargeback_id),
         clause: SUSPENSION_CLAUSE.to_owned(),
+        imposed_by: Actor::system(),
         since: now,
+        reason_note: None,
+        lifting: None,
     };
     let imposed_by = session.context.caller.clone();
-    let new = NewRestriction { restriction, imposed_by };
+    let new = NewRestriction { restriction, imposed_by, determination: None };
     Ok(session.writing().insert_restriction(account_id, &new).await?)
 }
 

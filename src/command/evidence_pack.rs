@@ -4,7 +4,7 @@ use super::chargeback_list::{ChargebackReference, ChargebackView, GetChargeback}
 use super::publish::{self, PolicyView};
 use super::refund_request::StoredDecision;
 use super::run::Reading;
-use super::{Desk, Error, Reason, Refusal};
+use super::{Desk, Error, Reason, Refusal, Words};
 use crate::domain::ids::{AccountId, Attempt, ChargebackId, LotId};
 use crate::domain::purchase::Purchase;
 use crate::domain::usage::Usage;
@@ -84,7 +84,9 @@ impl Reading for Search {
     async fn read(&self, tx: &mut Tx) -> Result<Found, Error> {
         let CompileChargebackEvidence { chargeback_id, account_id } = self.query.clone();
         let reference = ChargebackReference::Id(chargeback_id);
-        let dispute = GetChargeback { reference, account_id }.load(tx).await?;
+        let view = GetChargeback { reference, account_id }.load(tx).await?;
+        // What persons write for each other is not for the bank.
+        let dispute = ChargebackView { words: Words::new(), ..view };
         let (Some(account_id), Some(purchase_id)) = (&dispute.account_id, dispute.chargeback.purchase_id)
         else {
             return Err(

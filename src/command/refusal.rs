@@ -27,8 +27,10 @@ pub enum Reason {
     RefundRequestNotFound,
     /// The account has no such refund.
     RefundNotFound,
-    /// No such dispute, or not of this account.
+    /// No such dispute, or not of this account, or its payment is not recorded.
     ChargebackNotFound,
+    /// The account has no such restriction.
+    RestrictionNotFound,
     /// No such incident.
     IncidentNotFound,
     /// Fewer credits are available than needed.
@@ -77,6 +79,8 @@ pub enum Reason {
     PolicyVersionExists,
     /// The result contradicts the refund's stage.
     RefundStageConflict,
+    /// The restriction was lifted before.
+    RestrictionAlreadyLifted,
     /// The incident is in a stage where this cannot be done.
     IncidentStageConflict,
     /// The dispute is known for another payment.
@@ -97,6 +101,7 @@ names!(Reason {
     RefundRequestNotFound => "REFUND_REQUEST_NOT_FOUND",
     RefundNotFound => "REFUND_NOT_FOUND",
     ChargebackNotFound => "CHARGEBACK_NOT_FOUND",
+    RestrictionNotFound => "RESTRICTION_NOT_FOUND",
     IncidentNotFound => "INCIDENT_NOT_FOUND",
     InsufficientCredits => "INSUFFICIENT_CREDITS",
     AccountSuspended => "ACCOUNT_SUSPENDED",
@@ -121,6 +126,7 @@ names!(Reason {
     PolicyUnsound => "POLICY_UNSOUND",
     PolicyVersionExists => "POLICY_VERSION_EXISTS",
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
+    RestrictionAlreadyLifted => "RESTRICTION_ALREADY_LIFTED",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
@@ -142,6 +148,7 @@ impl Reason {
                 | Self::RefundRequestNotFound
                 | Self::RefundNotFound
                 | Self::ChargebackNotFound
+                | Self::RestrictionNotFound
                 | Self::IncidentNotFound
                 | Self::PolicyNotFound
                 | Self::DecisionNotFound

@@ -207,7 +207,8 @@ pub(super) fn reused() -> Error {
     .into()
 }
 
-/// The same error for every read of an account that is not there.
-pub(super) fn account_not_found() -> Error {
+/// The same error for every read of an account that is not there, or not the caller's.
+#[must_use]
+pub fn account_not_found() -> Error {
     Refusal::new(Reason::AccountNotFound, "there is no such account").into()
 }

@@ -81,8 +81,7 @@ impl<'a> Session<'a> {
 
     /// The union of the account's restrictions.
     pub(super) async fn standing(&mut self) -> Result<Standing, Error> {
-        let restrictions = self.tx.list_restrictions(self.account_id).await?;
-        Ok(Standing(restrictions.into_iter().map(|restriction| restriction.kind).collect()))
+        Ok(Standing::of(&self.tx.list_restrictions(self.account_id).await?))
     }
 
     /// The account's book: its open lots and the lots named besides.
@@ -103,6 +102,11 @@ impl<'a> Session<'a> {
     /// A balance with its place in the account's history.
     pub(super) const fn at(&self, balance: Balance) -> BalanceAt {
         BalanceAt { balance, last_seq: self.account.head.seq, as_of: self.now }
+    }
+
+    /// The account's last entry so far; 0 before the first.
+    pub(super) const fn last_seq(&self) -> i64 {
+        self.account.head.seq
     }
 
     /// What the account has after everything recorded so far.

@@ -3,7 +3,7 @@
 
 use super::book::Loss;
 use super::credits::Credits;
-use super::ids::{ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId};
+use super::ids::{Actor, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId};
 use super::money::Money;
 use super::names::names;
 use super::purchase::DisputeState;
@@ -64,6 +64,34 @@ names!(ChargebackPhase {
     Inquiry => "inquiry", Chargeback => "chargeback", PreArbitration => "pre_arbitration", Arbitration => "arbitration",
 });
 
+/// What a person found a dispute to be (§6). The bank's decision is another matter: it may come before or after, and
+/// neither changes the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Determination {
+    /// The customer had cause.
+    Legitimate,
+    /// Somebody deceived.
+    Fraudulent,
+    /// The dispute was a misuse.
+    Abusive,
+}
+
+names!(Determination { Legitimate => "legitimate", Fraudulent => "fraudulent", Abusive => "abusive" });
+
+/// A dispute's last determination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Determined {
+    /// What it was found to be.
+    pub determination: Determination,
+    /// Who found so.
+    pub by: Actor,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The number of the account's note that says why.
+    pub reason_note: i32,
+}
+
 /// A dispute as we keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chargeback {
@@ -98,6 +126,9 @@ pub struct Chargeback {
     pub closed_at: Option<DateTime<Utc>>,
     /// When the latest event happened.
     pub last_event_at: DateTime<Utc>,
+    /// What a person found it to be, once one did.
+    #[serde(default)]
+    pub determined: Option<Determined>,
 }
 
 /// One event as it was told.

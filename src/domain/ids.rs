@@ -131,6 +131,12 @@ impl AccountId {
 }
 
 impl Actor {
+    /// Nobody: what follows from something else by itself.
+    #[must_use]
+    pub fn system() -> Self {
+        Self("system".to_owned())
+    }
+
     /// What the actor is, such as `agent` of `agent:maria`.
     #[must_use]
     pub fn role(&self) -> &str {

@@ -1,4 +1,5 @@
-//! What persons write down: why they moved credits by hand, and what they think of a refund request.
+//! What persons write down: why they moved credits by hand or restricted an account, and what they think of a refund
+//! request.
 
 use super::ids::Actor;
 use chrono::{DateTime, Utc};
@@ -34,6 +35,21 @@ pub struct RequestNote {
 }
 
 impl RequestNote {
+    /// The digest that outlives the words: SHA-256, 64 hex digits.
+    #[must_use]
+    pub fn text_sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
+    }
+}
+
+/// Why a person restricted an account, lifted that again, or determined a dispute. Who and when stands with the act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountNote {
+    /// The words. They may speak of the customer and can be erased.
+    pub text: String,
+}
+
+impl AccountNote {
     /// The digest that outlives the words: SHA-256, 64 hex digits.
     #[must_use]
     pub fn text_sha256(&self) -> String {

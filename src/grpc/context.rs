@@ -1,13 +1,17 @@
 //! Who calls, when, in which trace, and how long they wait: read from the metadata of a call.
 
-use super::status::{self, Violation};
+use super::addressed::Addressed;
+use super::gate::Caller;
 use super::observed::Seen;
+use super::status::{self, Violation};
 use super::{Api, Shared};
 use crate::clock::Clock;
 use crate::command::Context;
 use crate::domain::ids::Actor;
+use crate::domain::role::Role;
 use crate::telemetry::begin_call;
 use chrono::{DateTime, Utc};
+use http::HeaderMap;
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
@@ -19,12 +23,6 @@ pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
 /// The metadata key of the test caller: in development mode, whom a call is made by.
 pub(super) const TEST_CALLER_KEY: &str = "makegood-test-caller";
 
-/// The roles that a test caller may have.
-const ROLES: [&str; 6] = ["frontend", "worker", "payments", "agent", "admin", "auditor"];
-
-/// Everyone's name while there is no authentication and no test caller.
-const DEVELOPMENT_CALLER: &str = "development";
-
 /// A call with everything about it read.
 pub(super) struct Opened<Q> {
     pub(super) context: Context,
@@ -35,37 +33,28 @@ pub(super) struct Opened<Q> {
 
 impl Api {
     /// Reads the metadata of a call to `method`, given as `package.Service/Method`.
-    pub(super) fn open<Q>(&self, method: &'static str, request: Request<Q>) -> Result<Opened<Q>, Status> {
+    pub(super) fn open<Q: Addressed>(
+        &self,
+        method: &'static str,
+        request: Request<Q>,
+    ) -> Result<Opened<Q>, Status> {
         let (metadata, mut extensions, message) = request.into_parts();
-        let seen: Option<Seen> = extensions.remove();
         // An API that is served without being observed sees its calls by itself.
-        let (span, trace_id) = match &seen {
+        let (span, trace_id) = match extensions.remove::<Seen>() {
             Some(seen) => (Span::current(), seen.trace_id()),
             None => begin_call(method, metadata.as_ref()),
         };
-        // Who nobody knows is told nothing else.
-        let caller = self.shared.caller(&metadata)?;
-        if let Some(seen) = &seen {
-            seen.called_by(caller.role());
-        }
+        // Who did not come through the gate is told nothing else.
+        let caller: Caller = extensions.remove().ok_or_else(status::unauthenticated)?;
+        caller.may_ask_for(message.addressee())?;
         let clock = clock_of(&metadata, self.shared.development)?;
-        let context = Context { caller, trace_id, clock };
+        let context = Context { caller: caller.actor, trace_id, clock };
         let timeout = self.shared.timeout(&metadata);
         Ok(Opened { context, span, timeout, message })
     }
 }
 
 impl Shared {
-    fn caller(&self, metadata: &MetadataMap) -> Result<Actor, Status> {
-        if !self.development {
-            return Err(status::unauthenticated());
-        }
-        if let Some(caller) = test_caller_of(metadata, self.development)? {
-            return Ok(caller);
-        }
-        Actor::parse(DEVELOPMENT_CALLER).map_err(|_| Status::internal("the caller has no name"))
-    }
-
     /// The caller's deadline, at most our own.
     fn timeout(&self, metadata: &MetadataMap) -> Duration {
         let told = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(read_timeout);
@@ -73,27 +62,25 @@ impl Shared {
     }
 }
 
-/// Whom the caller plays, which only development mode allows: a role and a subject, as in `agent:maria`.
-fn test_caller_of(metadata: &MetadataMap, development: bool) -> Result<Option<Actor>, Status> {
-    let Some(value) = metadata.get(TEST_CALLER_KEY) else { return Ok(None) };
-    if !development {
-        return Err(status::test_caller_forbidden());
+/// Whom the caller of a development server plays: a role and a subject, as in `agent:maria`.
+pub(super) fn test_caller_of(headers: &HeaderMap) -> Result<Option<(Actor, Role)>, Status> {
+    let Some(value) = headers.get(TEST_CALLER_KEY) else { return Ok(None) };
+    let told = value.to_str().ok().and_then(|text| text.split_once(':'));
+    let played = told.and_then(|(role, subject)| {
+        let role = Role::parse(role)?;
+        Some((role.played_by(subject).ok()?, role))
+    });
+    if played.is_some() {
+        return Ok(played);
     }
-    let caller = value.to_str().ok().and_then(|text| Actor::parse(text).ok());
-    let known = |caller: &Actor| {
-        let subject = caller.as_str().strip_prefix(caller.role()).and_then(|rest| rest.strip_prefix(':'));
-        ROLES.contains(&caller.role()) && subject.is_some_and(|subject| !subject.is_empty())
-    };
-    match caller.filter(known) {
-        Some(caller) => Ok(Some(caller)),
-        None => Err(status::invalid(vec![Violation {
-            field: TEST_CALLER_KEY.to_owned(),
-            description: format!(
-                "must be a role and a name such as `agent:maria`; the roles are {}",
-                ROLES.join(", ")
-            ),
-        }])),
-    }
+    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.name()).collect();
+    Err(status::invalid(vec![Violation {
+        field: TEST_CALLER_KEY.to_owned(),
+        description: format!(
+            "must be a role and a name such as `agent:maria`; the roles are {}",
+            roles.join(", ")
+        ),
+    }]))
 }
 
 /// The machine's clock, or in development mode the one that the caller brings.
@@ -135,7 +122,7 @@ fn read_timeout(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TEST_CALLER_KEY, TEST_CLOCK_KEY, clock_of, read_timeout, test_caller_of};
+    use super::{TEST_CLOCK_KEY, clock_of, read_timeout};
     use crate::clock::Clock;
     use std::time::Duration;
     use tonic::metadata::MetadataMap;
@@ -149,16 +136,6 @@ mod tests {
         assert!(clock_of(&metadata, true).is_ok());
         let refused = clock_of(&metadata, false).unwrap_err();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CLOCK_FORBIDDEN");
-    }
-
-    #[test]
-    fn outside_development_a_test_caller_is_refused_even_a_good_one() {
-        let mut metadata = MetadataMap::new();
-        assert_eq!(test_caller_of(&metadata, false).unwrap(), None);
-        metadata.insert(TEST_CALLER_KEY, "agent:maria".parse().unwrap());
-        assert_eq!(test_caller_of(&metadata, true).unwrap().unwrap().role(), "agent");
-        let refused = test_caller_of(&metadata, false).unwrap_err();
-        assert_eq!(refused.get_details_error_info().unwrap().reason, "TEST_CALLER_FORBIDDEN");
     }
 
     #[test]

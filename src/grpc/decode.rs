@@ -1,6 +1,7 @@
 //! From the wire to the domain. Every field of every message is named, so that a new field breaks the build
 //! instead of being ignored; every field that is wrong is reported, not only the first.
 
+mod account;
 mod by_hand;
 mod credit;
 mod desk;
@@ -12,6 +13,9 @@ mod policy;
 mod policy_check;
 mod refund;
 
+pub(super) use account::{
+    DeterminationCall, determine_chargeback, get_account, impose_restriction, lift_restriction,
+};
 pub(super) use by_hand::{grant_credits, revoke_credits};
 pub(super) use credit::{
     capture_credits, deliver_credits, get_balance, hold_credits, record_purchase, release_credits,

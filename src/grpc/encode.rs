@@ -3,6 +3,7 @@
 //! Pure and total. Every structure is taken apart with all its fields named, so that a new one is either sent or
 //! left out on purpose. Fields that no command can know yet stay unset.
 
+mod account;
 mod chargeback;
 mod credit;
 mod decision;
@@ -26,7 +27,8 @@ use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 
-pub(super) use chargeback::{get_chargeback, list_chargebacks, record_chargeback};
+pub(super) use account::{get_account, impose_restriction, lift_restriction};
+pub(super) use chargeback::{determine_chargeback, get_chargeback, list_chargebacks, record_chargeback};
 pub(super) use credit::{capture_credits, get_balance, hold_credits, release_credits, restore_credits};
 pub(super) use evidence_pack::compile_chargeback_evidence;
 pub(super) use history::{get_usage, grant_credits, list_entries, list_lots, revoke_credits};

@@ -2,6 +2,7 @@
 
 use super::context::Opened;
 use super::decode::{IncidentCall, IncidentPage};
+use super::refund::is_desk;
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::{Context, Desk, Error, RestorationView};
 use crate::domain::incident::{Incident, Restoration};
@@ -57,7 +58,7 @@ impl IncidentService for Api {
         let last = incidents.last().filter(|_| more);
         let next_page_token =
             last.map(|last| arguments.write((last.started_at, last.incident_id.0))).unwrap_or_default();
-        Ok(respond(encode::list_incidents(&incidents, next_page_token), false))
+        Ok(respond(encode::list_incidents(&incidents, is_desk(&context), next_page_token), false))
     }
 
     type RestoreIncidentStream = ReceiverStream<Progress>;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tonic::body::Body;
-use tonic::codegen::{Body as _, Bytes, Service};
+use tonic::codegen::{Bytes, Service};
 use tonic::{Code, Status};
 use tracing::{Instrument, Span};
 

@@ -1,7 +1,7 @@
 //! The refund service.
 
 use super::context::Opened;
-use super::decode::{ChargebackCall, Evaluation, ListCall, QueueCall};
+use super::decode::{ChargebackCall, DeterminationCall, Evaluation, ListCall, QueueCall};
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::Context;
 use crate::proto::makegood::v1;
@@ -136,9 +136,17 @@ impl RefundService for Api {
 
     async fn determine_chargeback(
         &self,
-        _: Request<v1::DetermineChargebackRequest>,
+        request: Request<v1::DetermineChargebackRequest>,
     ) -> Result<Response<v1::DetermineChargebackResponse>, Status> {
-        Err(status::not_implemented("DetermineChargeback"))
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.RefundService/DetermineChargeback", request)?;
+        let DeterminationCall { account_id, request_id, mutation } =
+            decode::determine_chargeback(message, context.clock.now())?;
+        let reason = mutation.reason.clone();
+        let work =
+            self.desk().determine_chargeback(context, account_id, request_id, mutation).instrument(span);
+        let (account_id, answered) = within(timeout, status::outcome_unknown, work).await?;
+        Ok(respond(encode::determine_chargeback(&account_id, &answered.answer, &reason), answered.replayed))
     }
 
     async fn compile_chargeback_evidence(
@@ -182,6 +190,6 @@ impl RefundService for Api {
 }
 
 /// Whether the caller may read what support wrote: everybody but the customer's own frontend.
-fn is_desk(context: &Context) -> bool {
+pub(super) fn is_desk(context: &Context) -> bool {
     context.caller.role() != FRONTEND
 }

@@ -2,6 +2,7 @@
 
 use super::REPLAYED_KEY;
 use crate::command::{Error, Reason, Refusal, StoreFailure};
+use crate::trust::Fault;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
@@ -39,10 +40,62 @@ pub(super) fn invalid(violations: Vec<Violation>) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-/// A caller who cannot be told from others.
+/// A call that did not come through the gate, so that nobody knows whose it is.
 pub(super) fn unauthenticated() -> Status {
-    let message = "no authentication is configured, so nobody can be recognised";
+    let message = "nobody was recognised";
     Status::with_error_details(Code::Unauthenticated, message, info("UNAUTHENTICATED", &[]))
+}
+
+/// A caller who proved nothing. It is told what it can mend, and nothing of what was sent or expected.
+pub(super) fn unrecognised(fault: Fault) -> Status {
+    let message = match fault {
+        Fault::Missing => {
+            "send a token as `authorization: Bearer …`, or connect with a client certificate that has a role"
+        }
+        Fault::Expired => "the token has expired",
+        Fault::UnknownCertificate => "not exactly one name of the client certificate has a role",
+        Fault::KeysUnavailable => return keys_unavailable(),
+        Fault::Malformed
+        | Fault::Algorithm
+        | Fault::UnknownKey
+        | Fault::Signature
+        | Fault::Issuer
+        | Fault::Audience
+        | Fault::NotYetValid
+        | Fault::Claims => "the token does not prove who calls",
+    };
+    Status::with_error_details(Code::Unauthenticated, message, info("UNAUTHENTICATED", &[]))
+}
+
+fn keys_unavailable() -> Status {
+    let mut details = info("UNAVAILABLE", &[]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    let message = "tokens cannot be verified now; nothing was begun, send the same request again";
+    Status::with_error_details(Code::Unavailable, message, details)
+}
+
+/// A method that the caller's role may not call.
+pub(super) fn permission_denied(role: &str, method: &str) -> Status {
+    let details = info("PERMISSION_DENIED", &[("role", role), ("method", method)]);
+    Status::with_error_details(
+        Code::PermissionDenied,
+        format!("{role} callers may not call {method}"),
+        details,
+    )
+}
+
+/// A frontend that did not say for whom it acts.
+pub(super) fn acting_account_missing() -> Status {
+    let details = info("ACTING_ACCOUNT_MISSING", &[]);
+    let message = "a frontend acts for one account: its token names it, or `makegood-account` beside a client \
+                   certificate";
+    Status::with_error_details(Code::PermissionDenied, message, details)
+}
+
+/// A path that leads nowhere.
+pub(super) fn no_such_method() -> Status {
+    let message = "there is no such method";
+    Status::with_error_details(Code::Unimplemented, message, info("NOT_IMPLEMENTED", &[]))
 }
 
 /// A test clock on a server that is not in development mode.
@@ -64,12 +117,6 @@ pub(super) fn invalid_page_token() -> Status {
     let message = "`page_token` is not one of this list: send the `next_page_token` of the page before, and all \
                    other arguments as they were";
     Status::with_error_details(Code::InvalidArgument, message, info("INVALID_PAGE_TOKEN", &[]))
-}
-
-/// An RPC whose behaviour is still to come.
-pub(super) fn not_implemented(method: &str) -> Status {
-    let details = info("NOT_IMPLEMENTED", &[("method", method)]);
-    Status::with_error_details(Code::Unimplemented, format!("{method} is not offered yet"), details)
 }
 
 /// The deadline passed while a change was under way: it may still happen.
@@ -167,6 +214,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::RefundRequestNotFound
         | Reason::RefundNotFound
         | Reason::ChargebackNotFound
+        | Reason::RestrictionNotFound
         | Reason::IncidentNotFound
         | Reason::PolicyNotFound
         | Reason::DecisionNotFound => Code::NotFound,
@@ -183,6 +231,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::SameApprover
         | Reason::RemedyNotPossible
         | Reason::RefundStageConflict
+        | Reason::RestrictionAlreadyLifted
         | Reason::IncidentStageConflict
         | Reason::PolicyUnsound
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,

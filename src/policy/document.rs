@@ -6,6 +6,7 @@ mod raw;
 mod rows;
 
 pub(super) use place::Wrong;
+pub(super) use rows::is_clause;
 
 use super::calendar::Calendar;
 use super::parameters::Parameters;
@@ -125,7 +126,8 @@ impl Document {
     fn understand(raw: raw::Document, text: &str) -> Result<Self, Wrong> {
         raw.check_head()?;
         let required = rows::required_details(&raw.required_details)?;
-        let parameters = Parameters::new(raw.parameters, raw.discretionary, required, raw.limits)?;
+        let parameters =
+            Parameters::new(raw.parameters, raw.discretionary, required, raw.limits, raw.chargebacks)?;
         raw.calendar.check().map_err(|problem| Wrong::new(problem).below("calendar"))?;
         let scope = Scope { grants: false, requested: false };
         let referral = Template::parse(&raw.referral, scope, &parameters)

@@ -76,7 +76,7 @@ pub const DETAILS: &[&str] = &[
 /// How an attempt ended, as [`crate::domain::case_file::AttemptEnd`] writes it, or that it runs.
 const ATTEMPT_RESULTS: &[&str] = &["running", "success", "platform_failure", "other_failure"];
 
-const RESTRICTIONS: &[&str] = &[
+pub(super) const RESTRICTIONS: &[&str] = &[
     "suspended",
     "purchase_blocked",
     "refund_blocked",

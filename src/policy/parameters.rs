@@ -1,12 +1,14 @@
-//! The numbers that a policy states: windows, thresholds, limits, required details.
+//! What a policy states beside its table: windows, thresholds, limits, required details, what follows a chargeback.
 
-use super::document::Wrong;
+use super::document::{Wrong, is_clause};
 use super::facts::FactName;
 use super::share::Share;
 use super::span::Span;
 use super::spelling::hint;
+use crate::domain::chargeback::Determination;
 use crate::domain::money::Currency;
 use crate::domain::request::{Claim, Detail};
+use crate::domain::restriction::RestrictionKind;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -75,6 +77,46 @@ impl Limits {
     }
 }
 
+/// What follows when a person finds a chargeback to be of one kind (§6, §3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChargebackRule {
+    /// The clause that it rests on, such as `6`.
+    pub clause: String,
+    /// The restrictions that the account is put under, each once.
+    #[serde(default)]
+    pub impose: Vec<RestrictionKind>,
+    /// Whether the account's available credits are revoked.
+    #[serde(default)]
+    pub revoke_credits: bool,
+}
+
+/// What follows a determination. Nothing follows one that is not listed, and nothing ever follows a legitimate chargeback.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chargebacks {
+    /// When somebody deceived.
+    pub fraudulent: Option<ChargebackRule>,
+    /// When the dispute was a misuse.
+    pub abusive: Option<ChargebackRule>,
+}
+
+impl Chargebacks {
+    fn check(&self) -> Result<(), Wrong> {
+        for (name, rule) in [("fraudulent", &self.fraudulent), ("abusive", &self.abusive)] {
+            let Some(rule) = rule else { continue };
+            if !is_clause(&rule.clause) {
+                return Err(Wrong::new("is no clause such as `3.3`").below("clause").below(name));
+            }
+            let mut seen = BTreeSet::new();
+            if let Some(index) = rule.impose.iter().position(|kind| !seen.insert(kind)) {
+                return Err(Wrong::new("is named twice").item(index).below("impose").below(name));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
@@ -86,6 +128,7 @@ pub struct Parameters {
     discretionary: BTreeSet<String>,
     required: BTreeMap<Claim, BTreeSet<Detail>>,
     limits: Limits,
+    chargebacks: Chargebacks,
     duplicate_window: Span,
     purchase_date_tolerance: Span,
     outage_failures: i64,
@@ -132,6 +175,7 @@ impl Parameters {
         discretionary: Vec<String>,
         required: BTreeMap<Claim, BTreeSet<Detail>>,
         limits: Limits,
+        chargebacks: Chargebacks,
     ) -> Result<Self, Wrong> {
         for (name, parameter) in &named {
             if matches!(parameter, Parameter::Number(number) if *number < 0) {
@@ -154,6 +198,7 @@ impl Parameters {
             }
         }
         limits.check().map_err(|wrong| wrong.below("limits"))?;
+        chargebacks.check().map_err(|wrong| wrong.below("chargebacks"))?;
         let needed = |name: &str, what: &str| {
             let near = hint(name, named.keys().map(String::as_str));
             Wrong::new(format!("needs `{name}`, {what}{near}")).below("parameters")
@@ -176,6 +221,7 @@ impl Parameters {
             named,
             required,
             limits,
+            chargebacks,
         })
     }
 
@@ -216,6 +262,16 @@ impl Parameters {
     #[must_use]
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What follows when a person finds a chargeback to be of a kind; `None` when nothing does (§6).
+    #[must_use]
+    pub const fn chargeback_rule(&self, determination: Determination) -> Option<&ChargebackRule> {
+        match determination {
+            Determination::Legitimate => None,
+            Determination::Fraudulent => self.chargebacks.fraudulent.as_ref(),
+            Determination::Abusive => self.chargebacks.abusive.as_ref(),
+        }
     }
 
     /// How far apart two payments for the same thing may be to count as duplicates (§2.1).

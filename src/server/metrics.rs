@@ -10,7 +10,7 @@ use super::{Error, Running};
 use crate::clock::Clock;
 use crate::command::Desk;
 use crate::store::Overview;
-use crate::telemetry::{Calls, Decisions};
+use crate::telemetry::{CallFigures, Calls, Decisions};
 use chrono::{DateTime, Utc};
 use desk::DeskFigures;
 use prometheus_client::encoding::prometheus_text;
@@ -106,7 +106,7 @@ fn registry(calls: &Arc<Calls>, decisions: &Decisions, desk: &Desk, looked: &Arc
     let build = Family::<[(&str, &str); 1], Gauge>::default();
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
     registry.register("makegood_build_info", "The version that runs", build);
-    registry.register_collector(Box::new(Arc::clone(calls)));
+    registry.register_collector(Box::new(CallFigures::of(Arc::clone(calls))));
     decisions.register(&mut registry);
     registry.register_collector(Box::new(DeskFigures::new(desk.clone(), Arc::clone(looked))));
     registry

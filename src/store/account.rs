@@ -68,6 +68,19 @@ impl Tx {
         row.map(|row| row.account(account_id)).transpose()
     }
 
+    /// When the account was first seen.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_account_birth(
+        &mut self,
+        account_id: &AccountId,
+    ) -> Result<Option<DateTime<Utc>>, Error> {
+        let birth =
+            sqlx::query_scalar!("SELECT created_at FROM account WHERE account_id = $1", account_id.as_str());
+        Ok(birth.fetch_optional(self.connection()).await?)
+    }
+
     /// Locks the account until the transaction ends; `None` when there is no such account.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::read::{Place, to_json};
 use super::{Error, Tx};
 use crate::domain::chargeback::{
-    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, ReportedEvent,
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, Determination, Determined, ReportedEvent,
 };
 use crate::domain::ids::{
     AccountId, ChargebackId, DisputeId, PaymentId, Provider, ProviderEventId, PurchaseId,
@@ -29,6 +29,10 @@ pub(super) struct ChargebackRow {
     pub(super) opened_at: DateTime<Utc>,
     pub(super) closed_at: Option<DateTime<Utc>>,
     pub(super) last_event_at: DateTime<Utc>,
+    pub(super) determination: Option<String>,
+    pub(super) determined_by: Option<String>,
+    pub(super) determined_at: Option<DateTime<Utc>>,
+    pub(super) reason_note: Option<i32>,
 }
 
 impl ChargebackRow {
@@ -43,6 +47,16 @@ impl ChargebackRow {
 
     pub(super) fn chargeback(self) -> Result<Chargeback, Error> {
         let place = Place { table: "chargeback", key: &self.chargeback_id };
+        let told = self.determination.zip(self.determined_by).zip(self.determined_at).zip(self.reason_note);
+        let determined = match told {
+            Some((((determination, by), at), reason_note)) => Some(Determined {
+                determination: place.word("determination", &determination, Determination::parse)?,
+                by: place.id("determined_by", by)?,
+                at,
+                reason_note,
+            }),
+            None => None,
+        };
         Ok(Chargeback {
             chargeback_id: ChargebackId(self.chargeback_id),
             purchase_id: self.purchase_id.map(PurchaseId),
@@ -59,11 +73,12 @@ impl ChargebackRow {
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             last_event_at: self.last_event_at,
+            determined,
         })
     }
 }
 
-/// Chargebacks by one condition: the same columns each time.
+/// Chargebacks by one condition: the same columns each time, with the last determination.
 macro_rules! select_chargebacks {
     ($first:literal $(+ $condition:literal)*, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -73,10 +88,16 @@ macro_rules! select_chargebacks {
                 provider_status, reason_code, currency, amount_minor, losses,
                 CASE WHEN stage <> 'open' THEN frozen_credits ELSE (
                     SELECT coalesce(sum(lot.frozen), 0)::bigint FROM lot
-                    WHERE lot.account_id = chargeback.account_id AND lot.purchase_id = chargeback.purchase_id)
+                    WHERE lot.account_id = c.account_id AND lot.purchase_id = c.purchase_id)
                 END AS \"frozen_credits!\",
-                opened_at, closed_at, last_event_at
-             FROM chargeback WHERE " + $first $(+ $condition)*,
+                opened_at, closed_at, last_event_at,
+                found.determination AS \"determination?\", found.determined_by AS \"determined_by?\",
+                found.determined_at AS \"determined_at?\", found.reason_note AS \"reason_note?\"
+             FROM chargeback c LEFT JOIN LATERAL (
+                SELECT determination, determined_by, determined_at, reason_note FROM chargeback_determination d
+                WHERE d.account_id = c.account_id AND d.chargeback_id = c.chargeback_id
+                ORDER BY ordinal DESC LIMIT 1) AS found ON true
+             WHERE " + $first $(+ $condition)*,
             $($argument),+
         )
     };
@@ -104,6 +125,22 @@ impl Tx {
         .await?
         .map(ChargebackRow::chargeback)
         .transpose()
+    }
+
+    /// A chargeback of an account by our id.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn find_chargeback_of_account(
+        &mut self,
+        account_id: &AccountId,
+        chargeback_id: ChargebackId,
+    ) -> Result<Option<Chargeback>, Error> {
+        select_chargebacks!("account_id = $1 AND chargeback_id = $2", account_id.as_str(), chargeback_id.0)
+            .fetch_optional(self.connection())
+            .await?
+            .map(ChargebackRow::chargeback)
+            .transpose()
     }
 
     /// The chargebacks of a payment, oldest first, whether or not its purchase is recorded.

@@ -20,6 +20,8 @@ pub struct ChargebackFilter {
     pub purchase_id: Option<PurchaseId>,
     /// Only whose purchase is not recorded.
     pub unmatched_only: bool,
+    /// Only that nobody has determined.
+    pub undetermined_only: bool,
     /// Only with their last event from then on.
     pub last_event_from: Option<DateTime<Utc>>,
     /// Only with their last event before then.
@@ -38,6 +40,7 @@ macro_rules! list_chargebacks {
                 AND (cardinality($2::text[]) = 0 OR stage = ANY($2))
                 AND ($3::uuid IS NULL OR purchase_id = $3)
                 AND (NOT $4::boolean OR purchase_id IS NULL)
+                AND (NOT $10::boolean OR found.determination IS NULL)
                 AND ($5::timestamptz IS NULL OR last_event_at >= $5)
                 AND ($6::timestamptz IS NULL OR last_event_at < $6)
                 AND ($7::timestamptz IS NULL OR last_event_at <= $7)
@@ -52,6 +55,7 @@ macro_rules! list_chargebacks {
             after.map(|(last_event_at, _)| last_event_at),
             after.map(|(_, id)| id.0),
             $limit,
+            filter.undetermined_only,
         )
         .fetch_all($tx.connection())
         .await?

@@ -2,7 +2,8 @@
 
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Attempt};
-use crate::domain::note::OperatorNote;
+use crate::domain::note::{AccountNote, OperatorNote};
+use std::collections::BTreeMap;
 
 impl Tx {
     /// Keeps the notes of grants and revocations, each under the last entry that its act made.
@@ -46,5 +47,47 @@ impl Tx {
         .execute(self.connection())
         .await?;
         Ok(())
+    }
+
+    /// Keeps why a person did something to an account, and returns the note's number.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn insert_account_note(
+        &mut self,
+        account_id: &AccountId,
+        note: &AccountNote,
+    ) -> Result<i32, Error> {
+        let ordinal = sqlx::query_scalar!(
+            "INSERT INTO account_note (account_id, ordinal, text, text_sha256)
+             SELECT $1, coalesce(max(ordinal), 0) + 1, $2, $3 FROM account_note WHERE account_id = $1
+             RETURNING ordinal",
+            account_id.as_str(),
+            note.text,
+            note.text_sha256(),
+        )
+        .fetch_one(self.connection())
+        .await?;
+        Ok(ordinal)
+    }
+
+    /// The words of some of an account's notes, by their numbers; those that were erased are left out.
+    ///
+    /// # Errors
+    /// A failure of the database.
+    pub async fn list_account_notes(
+        &mut self,
+        account_id: &AccountId,
+        ordinals: &[i32],
+    ) -> Result<BTreeMap<i32, String>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT ordinal, text AS "text!" FROM account_note
+             WHERE account_id = $1 AND ordinal = ANY($2) AND text IS NOT NULL"#,
+            account_id.as_str(),
+            ordinals,
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.ordinal, row.text)).collect())
     }
 }

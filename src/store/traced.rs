@@ -19,7 +19,7 @@ type Rows<'a> = Pin<Box<dyn Stream<Item = Result<Either<PgQueryResult, PgRow>, E
 
 /// A connection whose statements are traced where their call is.
 #[derive(Debug)]
-pub(super) struct Traced<'c>(pub(super) &'c mut PgConnection);
+pub struct Traced<'c>(pub(super) &'c mut PgConnection);
 
 /// The span of a statement that is no query, such as `COMMIT`.
 pub(super) fn span_of(operation: &'static str) -> Span {
@@ -64,8 +64,9 @@ fn tell_failure(span: &Span, error: &Error) {
 
 /// What a statement does, and the first table that it names.
 fn gist(sql: &str) -> (&str, Option<&str>) {
-    let mut words = sql.split(|letter: char| letter.is_whitespace() || matches!(letter, '(' | ')' | ',' | ';'));
-    let mut words = words.by_ref().filter(|word| !word.is_empty());
+    let code = sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let is_sign = |letter: char| letter.is_whitespace() || matches!(letter, '(' | ')' | ',' | ';');
+    let mut words = code.flat_map(|line| line.split(is_sign)).filter(|word| !word.is_empty());
     let operation = words.next().unwrap_or_default();
     let before = match operation {
         "INSERT" => "INTO",
@@ -189,11 +190,15 @@ mod tests {
     #[test]
     fn a_statement_is_named_by_what_it_does_and_its_first_table() {
         for (sql, named) in [
-            ("SELECT revision FROM account WHERE account_id = $1 FOR NO KEY UPDATE", ("SELECT", Some("account"))),
+            (
+                "SELECT revision FROM account WHERE account_id = $1 FOR NO KEY UPDATE",
+                ("SELECT", Some("account")),
+            ),
             ("INSERT INTO refund (a) VALUES ($1)", ("INSERT", Some("refund"))),
             ("INSERT INTO refund(a) VALUES ($1)", ("INSERT", Some("refund"))),
             ("UPDATE lot SET available = 0", ("UPDATE", Some("lot"))),
             ("\n  WITH due AS (\n SELECT 1 FROM usage) SELECT 2", ("WITH", Some("usage"))),
+            ("-- FROM here\nUPDATE lot SET a = 1", ("UPDATE", Some("lot"))),
             ("SELECT set_config('a', $1, true)", ("SELECT", None)),
             ("", ("", None)),
         ] {

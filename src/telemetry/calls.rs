@@ -10,8 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The names of gRPC's status codes, in their order.
@@ -153,7 +153,7 @@ impl Calls {
     /// Every sample that exists, with its labels.
     fn samples(&self) -> impl Iterator<Item = ([(&str, &str); 3], &Sample)> {
         self.methods.iter().flat_map(|method| {
-            method.by_role.iter().zip(ROLES).filter_map(|(sample, role)| {
+            method.by_role.iter().zip(ROLES).filter_map(move |(sample, role)| {
                 let labels =
                     [("service", method.service.as_str()), ("method", method.name.as_str()), ("role", role)];
                 Some((labels, sample.get()?.as_ref()))
@@ -174,12 +174,24 @@ impl Default for Sample {
     }
 }
 
-impl Collector for Arc<Calls> {
+/// Shows what is counted of calls on a page.
+#[derive(Debug)]
+pub struct CallFigures(Arc<Calls>);
+
+impl CallFigures {
+    /// What these calls come to.
+    #[must_use]
+    pub const fn of(calls: Arc<Calls>) -> Self {
+        Self(calls)
+    }
+}
+
+impl Collector for CallFigures {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> fmt::Result {
+        let calls = &self.0;
         let help = "Calls that ended, by the caller's role and the status code";
-        let mut family =
-            to.encode_descriptor("makegood_rpc_requests", help, None, MetricType::Counter)?;
-        for ([service, method, role], sample) in self.samples() {
+        let mut family = to.encode_descriptor("makegood_rpc_requests", help, None, MetricType::Counter)?;
+        for ([service, method, role], sample) in calls.samples() {
             for (count, code) in sample.ended.iter().zip(CODES) {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
@@ -191,26 +203,27 @@ impl Collector for Arc<Calls> {
         let help = "How long calls took, from their headers to the last byte of the answer";
         let name = "makegood_rpc_request_duration_seconds";
         let mut family = to.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, sample) in self.samples() {
+        for (labels, sample) in calls.samples() {
             encode_spread(&sample.times, Scale::Micros, family.encode_family(&labels)?)?;
         }
-        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        let in_flight = calls.in_flight.load(Ordering::Relaxed);
         encode_gauge(&mut to, "makegood_rpc_requests_in_flight", "Calls under way", in_flight)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Calls, RoleIndex, code_name};
+    use super::{CallFigures, Calls, RoleIndex, code_name};
     use prometheus_client::encoding::prometheus_text::encode;
     use prometheus_client::registry::Registry;
+    use std::sync::Arc;
     use std::time::Duration;
 
     const HOLD: &str = "makegood.v1.CreditService/HoldCredits";
 
     fn page(calls: Calls) -> String {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Arc::new(calls)));
+        registry.register_collector(Box::new(CallFigures::of(Arc::new(calls))));
         let mut page = String::new();
         encode(&mut page, &registry).unwrap();
         page

@@ -1,10 +1,10 @@
 //! Figures as Prometheus reads them: small ways to write a family of samples.
 
 use crate::figures::{Counted, Spread};
+use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::encoding::EncodeMetric;
 use std::fmt;
 use std::time::Duration;
 

@@ -81,6 +81,7 @@ fn dispute() -> Chargeback {
         opened_at: at("2025-03-10T08:00:00Z"),
         closed_at: None,
         last_event_at: at("2025-03-12T08:00:00Z"),
+        determined: None,
     }
 }
 

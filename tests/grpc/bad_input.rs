@@ -1,5 +1,6 @@
 //! What a caller can get wrong: every field of every call, one at a time, is refused by its name and writes nothing.
 
+mod accounts;
 mod conflicts;
 mod credits;
 mod reads;

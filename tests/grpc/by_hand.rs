@@ -173,14 +173,7 @@ async fn what_a_grant_and_a_revocation_may_not_say_is_named_field_by_field() {
 async fn a_closed_account_is_given_nothing_and_can_lose_everything() {
     let service = Service::start().await;
     service.bought("ada", "pay-1", NOON).await;
-    let mut database = service.database().await;
-    sqlx::query(
-        "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
-         VALUES ('ada', gen_random_uuid(), 'terminated', '3.3', 'test', now())",
-    )
-    .execute(&mut database)
-    .await
-    .unwrap();
+    service.restricted("ada", "terminated", NOON).await;
     let refused = service.credits().grant_credits(when(NOON, grant("ada", LotSource::Bonus, 1))).await;
     assert_eq!(reason(refused), (Code::FailedPrecondition, "ACCOUNT_TERMINATED".to_owned()));
     let revoked = service.credits().revoke_credits(when(NOON, revoke("ada", EVERYTHING, None))).await;

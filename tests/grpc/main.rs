@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
 
+mod accounts;
 mod audit;
 mod backtests;
 mod bad_input;
@@ -14,6 +15,7 @@ mod database;
 mod decisions;
 mod demo;
 mod desk;
+mod determinations;
 mod dispute_reads;
 mod disputes;
 mod disputes_and_refunds;
@@ -49,5 +51,6 @@ mod sweep;
 mod sweep_race;
 mod traces;
 mod tracing;
+mod trust;
 mod upgrade;
 mod witness;

@@ -12,6 +12,7 @@ mod disputes;
 mod life;
 mod lots;
 mod refunds;
+mod restrictions;
 mod sales;
 mod teller;
 mod wishes;
@@ -38,7 +39,7 @@ const STRANGERS_PAYMENT: &str = "pay-of-a-stranger";
 const NEW_YEAR: &str = "2025-01-01T00:00:00Z";
 
 /// What must have been said at least once.
-const RICH: [&str; 36] = [
+const RICH: [&str; 38] = [
     "ACCOUNT_NOT_FOUND",
     "ACCOUNT_SUSPENDED",
     "CHARGEBACK_STAGE_LOST",
@@ -68,6 +69,8 @@ const RICH: [&str; 36] = [
     "REFUND_STAGE_SUBMITTED",
     "REFUND_STAGE_SUCCEEDED",
     "REFUND_STAGE_UNKNOWN",
+    "RESTRICTION_ALREADY_LIFTED",
+    "RESTRICTION_NOT_FOUND",
     "RESTORE_OUTCOME_ALREADY_RESTORED",
     "RESTORE_OUTCOME_RELEASED",
     "RESTORE_OUTCOME_RESTORED",

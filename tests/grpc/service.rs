@@ -9,7 +9,7 @@ use makegood::proto::makegood::v1;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::incident_service_client::IncidentServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
-use makegood::server::{self, Running};
+use makegood::server::{self, Access, Running};
 use makegood::store::{Limits, Store};
 use prost_types::Timestamp;
 use sqlx::{Connection, PgConnection};
@@ -44,15 +44,17 @@ impl Service {
         Self::serving(self.url.clone(), self.watch.clone(), SHIPPED).await
     }
 
+    /// A service that recognises its callers, over connections without TLS.
+    pub(crate) async fn guarded(url: String, watch: Watch, access: Access) -> Self {
+        Self::serving_with(url, watch, SHIPPED, access).await
+    }
+
     async fn serving(url: String, watch: Watch, policy: &str) -> Self {
-        let limits = Limits { max_connections: 8, ..Limits::default() };
-        let store = Store::connect(&url, limits).await.unwrap();
-        let policies = Policies::parse(policy).unwrap();
-        policies.publish(&store, Clock::system()).await.unwrap();
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let request_timeout = Duration::from_secs(15);
-        let running =
-            server::start(server::Options { listen, request_timeout, store, policies }).await.unwrap();
+        Self::serving_with(url, watch, policy, Access::development()).await
+    }
+
+    async fn serving_with(url: String, watch: Watch, policy: &str, access: Access) -> Self {
+        let running = run(&url, policy, access).await;
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
         Self { running, channel, endpoint, url, watch }
@@ -189,6 +191,18 @@ impl Service {
         let request = chargeback(payment_id, dispute_id, event, at);
         self.refunds().record_chargeback(when(at, request)).await.unwrap().into_inner()
     }
+}
+
+/// A server over a database, on any free port of loopback.
+pub(crate) async fn run(url: &str, policy: &str, access: Access) -> Running {
+    let limits = Limits { max_connections: 8, ..Limits::default() };
+    let store = Store::connect(url, limits).await.unwrap();
+    let policies = Policies::parse(policy).unwrap();
+    policies.publish(&store, Clock::system()).await.unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let request_timeout = Duration::from_secs(15);
+    let options = server::Options { listen, access, request_timeout, store, policies };
+    server::start(options).await.unwrap()
 }
 
 /// A new idempotency key.

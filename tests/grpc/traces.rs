@@ -121,7 +121,10 @@ async fn a_refusal_is_told_as_one_and_is_no_fault_of_ours() {
     assert_eq!(process.credits().restore_credits(request).await.unwrap_err().code(), Code::NotFound);
     let spans = collector.until(&[RESTORE]).await;
     let rpc = spans.first().unwrap();
-    assert_eq!((attribute(rpc, "rpc.status_code"), attribute(rpc, "error.type")), (Some("NOT_FOUND"), Some("NOT_FOUND")));
+    assert_eq!(
+        (attribute(rpc, "rpc.status_code"), attribute(rpc, "error.type")),
+        (Some("NOT_FOUND"), Some("NOT_FOUND"))
+    );
     assert_ne!(rpc.status.clone().unwrap_or_default().code(), StatusCode::Error);
     process.stop().await;
 }
@@ -143,7 +146,8 @@ async fn calls_are_answered_without(endpoint: &str) {
     }
     timeout(Duration::from_secs(60), callers.join_all()).await.unwrap();
     let claim = evaluate("ada", "pay-1", Claim::TechnicalIssue);
-    let decided = timeout(Duration::from_secs(4), process.refunds().evaluate_request(when(NOON, claim))).await;
+    let decided =
+        timeout(Duration::from_secs(4), process.refunds().evaluate_request(when(NOON, claim))).await;
     decided.unwrap().unwrap();
     // It ends in time as well, and says what was lost.
     assert!(process.stop().await.contains("the last traces could not be sent"));
@@ -172,9 +176,15 @@ async fn an_error_is_logged_once_with_its_call_and_its_trace() {
     let refused = process.refunds().evaluate_request(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal);
     let log = process.stop().await;
-    let lines: Vec<serde_json::Value> =
-        log.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|line: &serde_json::Value| line["level"] == "ERROR").collect();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["level"] == "ERROR")
+        .collect();
     let [line] = lines.as_slice() else { panic!("{log}") };
-    assert_eq!((&line["span"]["rpc.method"], &line["span"]["trace_id"]), (&EVALUATE.into(), &FRONTEND.into()));
+    assert_eq!(
+        (&line["span"]["rpc.method"], &line["span"]["trace_id"]),
+        (&EVALUATE.into(), &FRONTEND.into())
+    );
     assert!(!log.contains("pay-1"), "{log}");
 }

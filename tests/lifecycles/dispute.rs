@@ -27,6 +27,7 @@ fn dispute(stage: ChargebackStage) -> Chargeback {
         opened_at: days(-7),
         closed_at: (stage != ChargebackStage::Open).then(now),
         last_event_at: now(),
+        determined: None,
     }
 }
 

@@ -187,6 +187,7 @@ fn restoration_ends_with_the_account_the_delivery_the_refund_or_the_dispute() {
     assert_eq!(possible(|_| ()), "true");
     assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::Suspended)), "true");
     assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::Terminated)), "false");
+    assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::PurchaseBlocked)), "false");
     let gone = |known: &mut PurchaseFile| known.purchase.undeliverable_reason = Some("retired".to_owned());
     assert_eq!(of_purchase(FactName::RestorationPossible, gone), "false");
     assert_eq!(

@@ -13,7 +13,7 @@ use tonic::Status;
 const MAX_PRIORITY: i32 = 1_000_000;
 
 /// Longest clause, such as `3.3`.
-const MAX_CLAUSE_BYTES: usize = 16;
+pub(super) const MAX_CLAUSE_BYTES: usize = 16;
 
 pub(in crate::grpc) fn grant_credits(
     request: v1::GrantCreditsRequest,

@@ -157,8 +157,7 @@ fn read_chargebacks(fields: &mut Fields, request: v1::ListChargebacksRequest) ->
         purchase_id,
         unmatched_only,
         last_event_window,
-        // Nobody can determine a dispute yet, so this leaves out none.
-        undetermined_only: _,
+        undetermined_only,
     } = request;
     let account_id = fields.optional_id("account_id", account_id);
     let stages = fields.words("stages", &stages, MAX_CHARGEBACK_STAGES, chargeback_stage);
@@ -169,6 +168,7 @@ fn read_chargebacks(fields: &mut Fields, request: v1::ListChargebacksRequest) ->
         stages: stages?,
         purchase_id: purchase_id?,
         unmatched_only,
+        undetermined_only,
         last_event: last_event?,
     })
 }

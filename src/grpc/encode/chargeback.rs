@@ -1,24 +1,17 @@
-//! Disputes, and the restrictions that they bring (§6).
+//! Disputes, and what persons found them to be (§6).
 
+use super::account::{account, account_in_force};
 use super::credit::balance;
 use super::{lot_movement, money, text_or_empty, timestamp};
-use crate::command::{ChargebackAnswer, ChargebackPage, ChargebackView};
+use crate::command::{ChargebackAnswer, ChargebackPage, ChargebackView, DeterminationAnswer, Words};
 use crate::domain::chargeback::{
-    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, ReportedEvent,
+    Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, Determination, ReportedEvent,
 };
 use crate::domain::ids::AccountId;
-use crate::domain::restriction::{Restriction, RestrictionKind, Standing};
 use crate::proto::makegood::v1;
-use std::collections::BTreeSet;
-
-/// Most restrictions that one account lists.
-const MAX_RESTRICTIONS: usize = 100;
 
 /// Most events that one dispute shows.
 const MAX_EVENTS: usize = 100;
-
-/// Who imposes what follows from a dispute by itself.
-const SYSTEM: &str = "system";
 
 pub(in crate::grpc) fn record_chargeback(answer: &ChargebackAnswer) -> v1::RecordChargebackResponse {
     let ChargebackAnswer {
@@ -32,11 +25,11 @@ pub(in crate::grpc) fn record_chargeback(answer: &ChargebackAnswer) -> v1::Recor
     // Until the payment is recorded its account is only the caller's word, and nothing of it is shown.
     let charged = account_id.as_ref().filter(|_| dispute.purchase_id.is_some());
     v1::RecordChargebackResponse {
-        chargeback: Some(chargeback(charged, dispute)),
+        chargeback: Some(chargeback(charged, dispute, &Words::new())),
         movements: moved.iter().map(lot_movement).collect(),
         balance: charged.map(|account_id| balance(account_id, left, &[])),
         canceled_refund_ids: canceled_refunds.iter().map(ToString::to_string).collect(),
-        account: charged.map(|account_id| account(account_id, restrictions, left.last_seq)),
+        account: charged.map(|account_id| account_in_force(account_id, restrictions, left.last_seq)),
     }
 }
 
@@ -48,18 +41,21 @@ pub(in crate::grpc) fn list_chargebacks(
     page: &ChargebackPage,
     next_page_token: String,
 ) -> v1::ListChargebacksResponse {
-    let chargebacks =
-        page.items.iter().map(|(account_id, dispute)| chargeback(account_id.as_ref(), dispute)).collect();
+    let chargebacks = page
+        .items
+        .iter()
+        .map(|(account_id, dispute)| chargeback(account_id.as_ref(), dispute, &Words::new()))
+        .collect();
     v1::ListChargebacksResponse { chargebacks, next_page_token }
 }
 
 /// A dispute with its events, the latest of very many.
 pub(super) fn with_events(view: &ChargebackView) -> v1::Chargeback {
-    let ChargebackView { account_id, chargeback: dispute, events } = view;
+    let ChargebackView { account_id, chargeback: dispute, events, words } = view;
     let earlier = events.len().saturating_sub(MAX_EVENTS);
     v1::Chargeback {
         events: events.iter().skip(earlier).map(event).collect(),
-        ..chargeback(account_id.as_ref(), dispute)
+        ..chargeback(account_id.as_ref(), dispute, words)
     }
 }
 
@@ -77,8 +73,28 @@ fn event(told: &ReportedEvent) -> v1::ChargebackEvent {
     }
 }
 
-/// A dispute without its events. Persons cannot determine what it was yet.
-fn chargeback(account_id: Option<&AccountId>, chargeback: &Chargeback) -> v1::Chargeback {
+/// A determination, with the words that its caller gave for it.
+pub(in crate::grpc) fn determine_chargeback(
+    account_id: &AccountId,
+    answer: &DeterminationAnswer,
+    reason: &str,
+) -> v1::DetermineChargebackResponse {
+    let DeterminationAnswer { chargeback: dispute, is_new, moved, account: view } = answer;
+    let said = dispute.determined.as_ref().filter(|_| *is_new);
+    let words: Words = said.map(|said| (said.reason_note, reason.to_owned())).into_iter().collect();
+    v1::DetermineChargebackResponse {
+        chargeback: Some(chargeback(Some(account_id), dispute, &words)),
+        account: Some(account(account_id, view, &words)),
+        movements: moved.iter().map(lot_movement).collect(),
+    }
+}
+
+/// A dispute without its events.
+pub(super) fn chargeback(
+    account_id: Option<&AccountId>,
+    chargeback: &Chargeback,
+    words: &Words,
+) -> v1::Chargeback {
     let Chargeback {
         chargeback_id,
         purchase_id,
@@ -95,7 +111,10 @@ fn chargeback(account_id: Option<&AccountId>, chargeback: &Chargeback) -> v1::Ch
         opened_at,
         closed_at,
         last_event_at,
+        determined,
     } = chargeback;
+    let determined = determined.as_ref();
+    let reason = determined.and_then(|determined| words.get(&determined.reason_note));
     v1::Chargeback {
         chargeback_id: chargeback_id.to_string(),
         account_id: text_or_empty(account_id),
@@ -115,48 +134,20 @@ fn chargeback(account_id: Option<&AccountId>, chargeback: &Chargeback) -> v1::Ch
         opened_at: Some(timestamp(*opened_at)),
         closed_at: closed_at.map(timestamp),
         last_event_at: Some(timestamp(*last_event_at)),
-        determination: v1::ChargebackDetermination::Unspecified.into(),
-        determined_by: String::new(),
-        determined_at: None,
-        determination_reason: String::new(),
+        determination: determination(determined.map(|determined| determined.determination)).into(),
+        determined_by: text_or_empty(determined.map(|determined| &determined.by)),
+        determined_at: determined.map(|determined| timestamp(determined.at)),
+        determination_reason: reason.cloned().unwrap_or_default(),
         events: Vec::new(),
     }
 }
 
-/// An account by its restrictions in force, oldest first.
-fn account(account_id: &AccountId, restrictions: &[Restriction], last_seq: i64) -> v1::Account {
-    let kinds: BTreeSet<_> = restrictions.iter().map(|restriction| restriction.kind).collect();
-    let standing = Standing(kinds.into_iter().collect());
-    v1::Account {
-        account_id: account_id.to_string(),
-        standing: standing.0.iter().map(|kind| restriction_kind(*kind).into()).collect(),
-        restrictions: restrictions.iter().rev().take(MAX_RESTRICTIONS).map(restriction).collect(),
-        may_spend: standing.may_spend(),
-        may_purchase: standing.may_purchase(),
-        may_be_refunded: standing.may_be_refunded(),
-        created_at: None,
-        last_seq,
-    }
-}
-
-fn restriction(restriction: &Restriction) -> v1::Restriction {
-    let Restriction { restriction_id, kind, chargeback_id, clause, since } = restriction;
-    let (cause, imposed_by) = match chargeback_id {
-        Some(_) => (v1::RestrictionCause::Chargeback, SYSTEM),
-        None => (v1::RestrictionCause::Unspecified, ""),
-    };
-    v1::Restriction {
-        restriction_id: restriction_id.to_string(),
-        kind: restriction_kind(*kind).into(),
-        cause: cause.into(),
-        clause: clause.clone(),
-        reason: String::new(),
-        imposed_by: imposed_by.to_owned(),
-        since: Some(timestamp(*since)),
-        chargeback_id: text_or_empty(*chargeback_id),
-        lifted_at: None,
-        lifted_by: String::new(),
-        lift_reason: String::new(),
+pub(super) const fn determination(determination: Option<Determination>) -> v1::ChargebackDetermination {
+    match determination {
+        None => v1::ChargebackDetermination::Unspecified,
+        Some(Determination::Legitimate) => v1::ChargebackDetermination::Legitimate,
+        Some(Determination::Fraudulent) => v1::ChargebackDetermination::Fraudulent,
+        Some(Determination::Abusive) => v1::ChargebackDetermination::Abusive,
     }
 }
 
@@ -185,16 +176,5 @@ pub(super) const fn chargeback_phase(phase: ChargebackPhase) -> v1::ChargebackPh
         ChargebackPhase::Chargeback => v1::ChargebackPhase::Chargeback,
         ChargebackPhase::PreArbitration => v1::ChargebackPhase::PreArbitration,
         ChargebackPhase::Arbitration => v1::ChargebackPhase::Arbitration,
-    }
-}
-
-pub(super) const fn restriction_kind(kind: RestrictionKind) -> v1::RestrictionKind {
-    match kind {
-        RestrictionKind::Suspended => v1::RestrictionKind::SpendSuspended,
-        RestrictionKind::PurchaseBlocked => v1::RestrictionKind::PurchaseBlocked,
-        RestrictionKind::RefundBlocked => v1::RestrictionKind::RefundBlocked,
-        RestrictionKind::Terminated => v1::RestrictionKind::Terminated,
-        RestrictionKind::ViolationSuspected => v1::RestrictionKind::ViolationSuspected,
-        RestrictionKind::ViolationConfirmed => v1::RestrictionKind::ViolationConfirmed,
     }
 }

@@ -12,11 +12,19 @@ pub(in crate::grpc) fn resolve_incident(resolved: &Incident) -> v1::ResolveIncid
     v1::ResolveIncidentResponse { incident: Some(incident(resolved)) }
 }
 
+/// A page; `for_desk` with the accounts that each concerned, which are nothing to another customer.
 pub(in crate::grpc) fn list_incidents(
     incidents: &[Incident],
+    for_desk: bool,
     next_page_token: String,
 ) -> v1::ListIncidentsResponse {
-    v1::ListIncidentsResponse { incidents: incidents.iter().map(incident).collect(), next_page_token }
+    let mut incidents: Vec<v1::Incident> = incidents.iter().map(incident).collect();
+    if !for_desk {
+        for scope in incidents.iter_mut().filter_map(|incident| incident.scope.as_mut()) {
+            scope.account_ids.clear();
+        }
+    }
+    v1::ListIncidentsResponse { incidents, next_page_token }
 }
 
 /// How far a run is; the incident only where it is worth its size, at both ends of the stream.

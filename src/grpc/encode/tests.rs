@@ -1,7 +1,8 @@
 //! The words of the wire are the words of the domain, each once and none unspecified.
 
 use super::{
-    bucket, chargeback, credit, decision, fault, purchase, record_chargeback, refund, restore_credits,
+    account, bucket, chargeback, credit, decision, fault, purchase, record_chargeback, refund,
+    restore_credits,
 };
 use super::{evaluate_request, timestamp};
 use crate::command::{
@@ -9,7 +10,7 @@ use crate::command::{
     RowOutcome,
 };
 use crate::domain::book::{Balance, NotRestorable, RestoreOutcome};
-use crate::domain::chargeback::{Chargeback, ChargebackPhase, ChargebackStage};
+use crate::domain::chargeback::{Chargeback, ChargebackPhase, ChargebackStage, Determination};
 use crate::domain::credits::Credits;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{
@@ -20,7 +21,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::purchase::{DisputeState, PurchaseKind};
 use crate::domain::refund::{RefundMethod, RefundStage};
 use crate::domain::request::{Claim, EvidenceKind, RequestStage};
-use crate::domain::restriction::RestrictionKind;
+use crate::domain::restriction::{RestrictionCause, RestrictionKind};
 use crate::domain::usage::{Allocation, Usage, UsageStage};
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
@@ -69,16 +70,19 @@ fn every_stored_name_is_its_word_on_the_wire() {
     is_named_alike!(RefundStage, "REFUND_STAGE_", refund::refund_stage, &[]);
     is_named_alike!(ChargebackStage, "CHARGEBACK_STAGE_", chargeback::chargeback_stage, &[]);
     is_named_alike!(ChargebackPhase, "CHARGEBACK_PHASE_", chargeback::chargeback_phase, &[]);
+    let determination = |found| chargeback::determination(Some(found));
+    is_named_alike!(Determination, "CHARGEBACK_DETERMINATION_", determination, &[]);
+    is_named_alike!(RestrictionCause, "RESTRICTION_CAUSE_", account::restriction_cause, &[]);
     is_named_alike!(RequestStage, "REFUND_REQUEST_STAGE_", refund::request_stage, &[]);
     is_named_alike!(RefundMethod, "REFUND_METHOD_", refund::refund_method, &[]);
 }
 
 #[test]
 fn every_restriction_has_its_word_and_suspension_a_clearer_one() {
-    is_total(RestrictionKind::ALL.iter().map(|kind| chargeback::restriction_kind(*kind)), &[]);
+    is_total(RestrictionKind::ALL.iter().map(|kind| account::restriction_kind(*kind)), &[]);
     for kind in RestrictionKind::ALL.iter().filter(|kind| **kind != RestrictionKind::Suspended) {
         let word = format!("RESTRICTION_KIND_{}", kind.name().to_uppercase());
-        assert_eq!(chargeback::restriction_kind(*kind).as_str_name(), word);
+        assert_eq!(account::restriction_kind(*kind).as_str_name(), word);
     }
 }
 
@@ -198,6 +202,7 @@ fn a_dispute_over_an_unrecorded_payment_shows_no_account() {
             opened_at: DateTime::UNIX_EPOCH,
             closed_at: None,
             last_event_at: DateTime::UNIX_EPOCH,
+            determined: None,
         },
         moved: Vec::new(),
         canceled_refunds: Vec::new(),

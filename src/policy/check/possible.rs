@@ -233,9 +233,10 @@ fn purchase(field: &mut Field) -> Region {
     let subscription = field.is(FactName::PurchaseKind, &["subscription"]);
     let restorable = field.truth(FactName::RestorationPossible);
     let closed = field.has(FactName::Standing, "terminated");
+    let blocked = field.has(FactName::Standing, "purchase_blocked");
     let refunded = field.is(FactName::Refunded, &["full"]);
     let disputed = field.is(FactName::Dispute, &["open", "lost"]);
-    let barred = field.any([closed, refunded, disputed]);
+    let barred = field.any([closed, blocked, refunded, disputed]);
     let free = field.sets.not(barred);
     let parts = [
         field.implies(duplicates, purchase),

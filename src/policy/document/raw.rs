@@ -5,7 +5,7 @@ use crate::domain::book::RestoreOutcome;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{Cause, check_text};
 use crate::policy::calendar::Calendar;
-use crate::policy::parameters::{Limits, Parameter};
+use crate::policy::parameters::{Chargebacks, Limits, Parameter};
 use crate::policy::spelling::hint;
 use crate::policy::table::Outcome;
 use chrono::{DateTime, Utc};
@@ -23,6 +23,8 @@ pub(super) struct Document {
     pub(super) referral: String,
     pub(super) parameters: BTreeMap<String, Parameter>,
     pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) chargebacks: Chargebacks,
     pub(super) calendar: Calendar,
     pub(super) required_details: BTreeMap<String, Vec<String>>,
     pub(super) causes: BTreeMap<Cause, Fault>,

@@ -50,7 +50,7 @@ fn listed<T, C: FromIterator<T>>(
 }
 
 /// A clause as the text numbers them: `6`, `2.1`.
-pub(super) fn is_clause(text: &str) -> bool {
+pub(in crate::policy) fn is_clause(text: &str) -> bool {
     let number = |part: &str| (1..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_digit());
     text.split('.').all(number) && text.split('.').count() <= 3
 }

@@ -5,7 +5,6 @@ use super::{FactName, Facts, Value};
 use crate::domain::case_file::{CaseFile, PurchaseFile};
 use crate::domain::credits::Credits;
 use crate::domain::purchase::{DisputeState, Purchase};
-use crate::domain::restriction::RestrictionKind;
 use crate::policy::share::Share;
 use crate::policy::span::Span;
 
@@ -45,7 +44,7 @@ fn delivery(facts: &mut Facts, file: &CaseFile, known: &PurchaseFile) {
         let waited = Span::between(purchase.paid_at, file.decided_at);
         facts.put(FactName::UndeliveredFor, Value::Duration(waited));
     }
-    let restorable = !file.account.standing.has(RestrictionKind::Terminated)
+    let restorable = file.account.standing.may_purchase()
         && purchase.undeliverable_reason.is_none()
         && refunded(purchase) != "full"
         && !matches!(purchase.dispute, DisputeState::Open | DisputeState::Lost);

@@ -4,7 +4,7 @@ use super::{SHARE, SPAN, list_of, one_of, prose, text_like};
 use crate::domain::book::RestoreOutcome;
 use crate::domain::fault::Fault;
 use crate::policy::document::Guardrail;
-use crate::policy::facts::{CLAIMS, DETAILS, word};
+use crate::policy::facts::{CLAIMS, DETAILS, RESTRICTIONS, word};
 use serde_json::{Map, Value, json};
 
 /// The fields that every document has.
@@ -41,6 +41,7 @@ pub(super) fn properties() -> Value {
         "referral": prose("What a customer is told when a person takes over from the table."),
         "parameters": parameters(),
         "limits": limits(),
+        "chargebacks": chargebacks(),
         "calendar": calendar(),
         "required_details": by_name(CLAIMS, &list_of("Details without which the claim cannot be judged.", &one_of(DETAILS))),
         "causes": causes(),
@@ -95,6 +96,29 @@ fn limits() -> Value {
             "recent_refund_window": text_like("How long a refund counts as recent.", SPAN),
         },
     })
+}
+
+/// Optional: where nothing is said, a determination is recorded and nothing follows by itself.
+fn chargebacks() -> Value {
+    let rule = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["clause"],
+        "properties": {
+            "clause": { "$ref": "#/$defs/clause" },
+            "impose": list_of("Restrictions that the account is put under.", &one_of(RESTRICTIONS)),
+            "revoke_credits": {
+                "description": "Whether the account's available credits are revoked; left out: no.",
+                "type": "boolean",
+            },
+        },
+    });
+    let mut rules = by_name(&["fraudulent", "abusive"], &rule);
+    if let Some(schema) = rules.as_object_mut() {
+        let said = "What follows when a person finds a chargeback fraudulent or abusive; left out: nothing.";
+        schema.insert("description".to_owned(), json!(said));
+    }
+    rules
 }
 
 fn calendar() -> Value {

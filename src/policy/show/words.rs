@@ -1,5 +1,6 @@
 //! What a document says, in words: the same for every place where it is shown.
 
+use crate::domain::chargeback::Determination;
 use crate::domain::fault::Fault;
 use crate::policy::document::Document;
 use crate::policy::facts::{DETAILS, word};
@@ -111,6 +112,7 @@ pub(super) fn sections(document: &Document) -> Vec<Section> {
     let sections = [
         Section { title: "Parameters", items: parameters(document) },
         Section { title: "Approved without a person", items: limits(document) },
+        Section { title: "What follows a chargeback", items: chargebacks(document) },
         Section { title: "Answered within", items: vec![calendar(document)] },
         Section { title: "Details that a claim needs", items: required(document) },
         Section { title: "Whose fault a failed attempt is", items: causes(document) },
@@ -137,6 +139,21 @@ fn limits(document: &Document) -> Vec<(String, String)> {
     let refunds = format!("at most {} in {}", limits.recent_refunds_at_most, limits.recent_refund_window);
     let money = if money.is_empty() { "nothing".to_owned() } else { money.join(", ") };
     vec![("money at most".to_owned(), money), ("earlier refunds".to_owned(), refunds)]
+}
+
+fn chargebacks(document: &Document) -> Vec<(String, String)> {
+    let rules =
+        Determination::ALL.iter().map(|found| (*found, document.parameters().chargeback_rule(*found)));
+    let some = rules.filter_map(|(found, rule)| rule.map(|rule| (found, rule)));
+    some.map(|(found, rule)| {
+        let mut follows: Vec<String> = rule.impose.iter().map(|kind| plain(kind.name())).collect();
+        if rule.revoke_credits {
+            follows.push("available credits revoked".to_owned());
+        }
+        let follows = if follows.is_empty() { "nothing".to_owned() } else { follows.join(", ") };
+        (format!("found {found}"), format!("{follows} (§{})", rule.clause))
+    })
+    .collect()
 }
 
 fn calendar(document: &Document) -> (String, String) {

@@ -34,8 +34,10 @@ impl DeskFigures {
             to.encode_descriptor(name, help, None, MetricType::Histogram)?,
         )?;
         let queued: Vec<_> = self.desk.queued().into_iter().enumerate().collect();
-        let queued: Vec<_> =
-            queued.into_iter().map(|(lane, waiting)| ([("lane", lane.to_string())], whole(waiting))).collect();
+        let queued: Vec<_> = queued
+            .into_iter()
+            .map(|(lane, waiting)| ([("lane", lane.to_string())], whole(waiting)))
+            .collect();
         let help = "Hot operations that wait in a lane";
         encode_gauges(to, "makegood_lane_queued_operations", help, &queued)
     }
@@ -69,11 +71,14 @@ impl Collector for DeskFigures {
 }
 
 fn encode_overview(to: &mut DescriptorEncoder<'_>, at: DateTime<Utc>, overview: &Overview) -> fmt::Result {
-    let Overview { in_review, awaiting_information, overdue, respond_by, open_chargebacks, refunds } = overview;
+    let Overview { in_review, awaiting_information, overdue, respond_by, open_chargebacks, refunds } =
+        overview;
     let help = "When the database last told what is open";
     encode_gauge(to, "makegood_overview_timestamp_seconds", help, at.timestamp())?;
-    let open =
-        [([("stage", "in_review")], *in_review), ([("stage", "awaiting_information")], *awaiting_information)];
+    let open = [
+        ([("stage", "in_review")], *in_review),
+        ([("stage", "awaiting_information")], *awaiting_information),
+    ];
     let help = "Refund requests that are open; in review means that the customer waits for us";
     encode_gauges(to, "makegood_refund_requests_open", help, &open)?;
     let help = "Refund requests in review past the time by which they were to be answered";

@@ -59,6 +59,7 @@ pub struct AuditRefund {
 /// A dispute, and what must stand beside it.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the columns' names")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct AuditChargeback {
     pub account_id: String,
     pub chargeback_id: Uuid,
@@ -69,6 +70,8 @@ pub struct AuditChargeback {
     pub key_owner: Option<String>,
     pub has_restriction: bool,
     pub has_restriction_in_force: bool,
+    /// Whether what an earlier determination imposed is still in force.
+    pub has_outdated_restriction: bool,
     /// Whether processor, payment and currency are those of its purchase; true without one.
     pub is_of_its_payment: bool,
 }
@@ -191,9 +194,15 @@ impl Snapshot {
                 (SELECT k.account_id FROM external_key k WHERE k.kind = 'dispute' AND k.provider = c.provider
                     AND k.external_id = c.dispute_id) AS "key_owner?",
                 EXISTS (SELECT FROM restriction r WHERE r.account_id = c.account_id
-                    AND r.chargeback_id = c.chargeback_id) AS "has_restriction!",
+                    AND r.chargeback_id = c.chargeback_id AND r.cause = 'chargeback') AS "has_restriction!",
                 EXISTS (SELECT FROM restriction r WHERE r.account_id = c.account_id
-                    AND r.chargeback_id = c.chargeback_id AND r.lifted_at IS NULL) AS "has_restriction_in_force!",
+                    AND r.chargeback_id = c.chargeback_id AND r.cause = 'chargeback' AND r.lifted_at IS NULL)
+                    AS "has_restriction_in_force!",
+                EXISTS (SELECT FROM restriction r WHERE r.account_id = c.account_id
+                    AND r.chargeback_id = c.chargeback_id AND r.lifted_at IS NULL AND r.determination < (
+                        SELECT max(d.ordinal) FROM chargeback_determination d
+                        WHERE d.account_id = c.account_id AND d.chargeback_id = c.chargeback_id))
+                    AS "has_outdated_restriction!",
                 coalesce(p.provider = c.provider AND p.payment_id = c.payment_id AND p.currency = c.currency, true)
                     AS "is_of_its_payment!"
              FROM chargeback c

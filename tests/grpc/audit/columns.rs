@@ -1,8 +1,9 @@
 //! Every column and every row of every table, one after the other: whatever is changed, emptied, removed or added behind
 //! the service's back is named by its row, or stands in the list of what nothing proves.
 
-use super::{LATER, day, found_after, one};
+use super::{EVENING, LATER, day, found_after, one};
 use crate::by_hand::grant;
+use crate::determinations::determination;
 use crate::incidents::{incident, resolution};
 use crate::restorations::restoration;
 use crate::service::{Service, evaluate, request_id, restore, timestamp, when};
@@ -40,8 +41,16 @@ const UNPROVED: &[&str] = &[
 const LATE: &str = "2025-03-05T20:00:00Z";
 
 const LEDGER: &[&str] = &["account", "allocation", "entry", "idempotency_key", "lot", "usage"];
-const PAYMENTS: &[&str] =
-    &["chargeback", "chargeback_event", "delivery", "external_key", "purchase", "refund", "restriction"];
+const PAYMENTS: &[&str] = &[
+    "chargeback",
+    "chargeback_determination",
+    "chargeback_event",
+    "delivery",
+    "external_key",
+    "purchase",
+    "refund",
+    "restriction",
+];
 
 /// A day with a row in every table.
 pub(super) async fn full_day() -> Service {
@@ -76,6 +85,7 @@ pub(super) async fn full_day() -> Service {
     service.bought("eve", "eve-2", LATER).await;
     service.refunds().evaluate_request(when(LATER, request)).await.unwrap();
     service.decided_by_a_person().await;
+    service.restricted_by_persons().await;
     let incident_id = service.declared(incident(None)).await.incident_id;
     let over = resolution(&incident_id, "2025-03-05T19:00:00Z");
     service.incidents().resolve_incident(when(LATE, over)).await.unwrap();
@@ -100,6 +110,21 @@ pub(super) async fn full_day() -> Service {
 }
 
 impl Service {
+    /// Cyn's dispute is found abusive, and one of the restrictions that follow is lifted again.
+    async fn restricted_by_persons(&self) {
+        let id: uuid::Uuid =
+            sqlx::query_scalar("SELECT chargeback_id FROM chargeback WHERE account_id = 'cyn'")
+                .fetch_one(&mut self.database().await)
+                .await
+                .unwrap();
+        let found = determination(&id.to_string(), v1::ChargebackDetermination::Abusive);
+        let found = self.refunds().determine_chargeback(when(EVENING, found)).await.unwrap().into_inner();
+        let restrictions = found.account.unwrap().restrictions;
+        let blocked =
+            restrictions.iter().find(|one| one.kind() == v1::RestrictionKind::PurchaseBlocked).unwrap();
+        self.lifted(blocked, "cyn", EVENING).await;
+    }
+
     /// A person approves Eve's request and leaves a note.
     async fn decided_by_a_person(&self) {
         let query = v1::ListRefundRequestsRequest {

@@ -1,7 +1,10 @@
 //! One lie at a time, told with triggers off: an edited, a missing and an added row of every table that matters.
 
-use super::{day, found, found_after, names_exactly, one};
+use super::{EVENING, day, found, found_after, names_exactly, one};
+use crate::determinations::determination;
+use crate::service::when;
 use makegood::audit::Violation;
+use makegood::proto::makegood::v1;
 
 /// A row's key as the audit writes it.
 fn key_of(table: &str) -> &'static str {
@@ -254,5 +257,21 @@ async fn an_added_row_of_any_table_is_named() {
         names_exactly(&found_after(&service, table, lie).await, (check, table, &key), lie);
     }
     assert_eq!(found(&service).await, []);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_restriction_of_an_earlier_finding_that_is_in_force_again_is_named_by_its_dispute() {
+    let service = day().await;
+    let id = one(&service, "SELECT chargeback_id::text FROM chargeback WHERE account_id = 'cyn'").await;
+    for told in [v1::ChargebackDetermination::Abusive, v1::ChargebackDetermination::Legitimate] {
+        service.refunds().determine_chargeback(when(EVENING, determination(&id, told))).await.unwrap();
+    }
+    assert_eq!(found(&service).await, []);
+    let lie = "UPDATE restriction SET lifted_at = NULL, lifted_by = NULL, lift_note = NULL
+        WHERE account_id = 'cyn' AND kind = 'purchase_blocked'";
+    let violations = found_after(&service, "restriction", lie).await;
+    let is_named = |found: &Violation| found.check.name() == "dispute" && found.key == format!("cyn/{id}");
+    assert!(violations.iter().any(is_named), "{violations:#?}");
     service.stop().await;
 }

@@ -120,15 +120,7 @@ async fn a_restricted_account_is_refused_by_the_reason_of_its_restriction() {
     ] {
         let service = Service::start().await;
         service.bought("ada", "pay-1", NOON).await;
-        let mut database = service.database().await;
-        sqlx::query(
-            "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
-             VALUES ('ada', gen_random_uuid(), $1, '3.3', 'admin:lee', now())",
-        )
-        .bind(kind)
-        .execute(&mut database)
-        .await
-        .unwrap();
+        service.restricted("ada", kind, NOON).await;
         // The money was taken, so the payment is recorded; its credits are another matter.
         service.purchase("ada", "pay-2", NOON).await;
         let mut credits = service.credits();

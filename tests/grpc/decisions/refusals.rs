@@ -2,30 +2,14 @@
 
 use super::*;
 use crate::service::Service;
-use makegood::clock::new_id;
 use v1::ChargebackEventKind as Event;
-
-/// Restricts an account behind the service's back.
-async fn restrict(service: &Service, kind: &str) {
-    let mut database = service.database().await;
-    sqlx::query(
-        "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
-         VALUES ('ada', $1, $2, '3.3', 'admin:lee', $3)",
-    )
-    .bind(new_id(instant(NOON)))
-    .bind(kind)
-    .bind(instant(NOON))
-    .execute(&mut database)
-    .await
-    .unwrap();
-}
 
 #[tokio::test]
 async fn a_closed_account_and_a_confirmed_violation_are_denied_before_everything_else() {
     for kind in ["terminated", "violation_confirmed"] {
         let service = Service::start().await;
         service.purchase("ada", "pay-1", NOON).await;
-        restrict(&service, kind).await;
+        service.restricted("ada", kind, NOON).await;
         let answer = service.claim("ada", "pay-1", Claim::CreditsNotDelivered, &hours(1)).await;
         let (request, _) = deny("1", &["3.3"]).check(answer, &hours(1));
         nothing_moved(&service, "ada", &request, (0, 0, 0), &hours(1)).await;
@@ -38,7 +22,7 @@ async fn a_suspicion_or_a_block_goes_to_a_person() {
     for kind in ["suspended", "violation_suspected", "refund_blocked"] {
         let service = Service::start().await;
         service.purchase("ada", "pay-1", NOON).await;
-        restrict(&service, kind).await;
+        service.restricted("ada", kind, NOON).await;
         let answer = service.claim("ada", "pay-1", Claim::CreditsNotDelivered, &hours(1)).await;
         let (request, _) = review("9", &["3.3", "6"]).check(answer, &hours(1));
         nothing_moved(&service, "ada", &request, (0, 0, 0), &hours(1)).await;

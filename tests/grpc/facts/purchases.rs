@@ -1,29 +1,13 @@
 //! The purchase, the money that went back, the bank and the account.
 
 use super::{NOON, Seen, facts, hours};
-use crate::service::{Service, delivery, evaluate, hold, instant, later, purchase, refund_result, usd, when};
+use crate::service::{Service, delivery, evaluate, hold, later, purchase, refund_result, usd, when};
 use chrono::TimeDelta;
-use makegood::clock::new_id;
 use makegood::proto::makegood::v1;
 use v1::{ChargebackEventKind as Event, Claim};
 
 async fn record(service: &Service, told: v1::RecordPurchaseRequest, at: &str) {
     service.credits().record_purchase(when(at, told)).await.unwrap();
-}
-
-async fn restrict(service: &Service, account_id: &str, kind: &str) {
-    let mut database = service.database().await;
-    sqlx::query(
-        "INSERT INTO restriction (account_id, restriction_id, kind, clause, imposed_by, since)
-         VALUES ($1, $2, $3, '3.3', 'admin:lee', $4)",
-    )
-    .bind(account_id)
-    .bind(new_id(instant(NOON)))
-    .bind(kind)
-    .bind(instant(NOON))
-    .execute(&mut database)
-    .await
-    .unwrap();
 }
 
 /// What was bought, for how much, and by whom.
@@ -185,7 +169,7 @@ pub(super) async fn disputes_and_standing(service: &Service, seen: &mut Seen) {
         ("violation_confirmed", "confirmed"),
         ("terminated", "confirmed"),
     ] {
-        restrict(service, "bank", kind).await;
+        service.restricted("bank", kind, &hours(7)).await;
         let found = facts(service, ask("pay-b"), &hours(8)).await;
         assert!(found["standing"].contains(kind), "{found:?}");
         seen.take(&found, &[("violation", violation)]);

@@ -5,6 +5,7 @@ use super::calls::{CAUSES, Call, PAYMENTS};
 use super::disputes::Dispute;
 use super::lots::{Lots, Move};
 use super::refunds::Refund;
+use super::restrictions::Suspension;
 use super::sales::{Sale, payment_of};
 use chrono::{DateTime, Utc};
 use makegood::proto::makegood::v1;
@@ -56,6 +57,7 @@ pub(crate) struct Auditor {
     pub(crate) sales: BTreeMap<String, Sale>,
     pub(crate) disputes: BTreeMap<String, Dispute>,
     pub(crate) refunds: Vec<Refund>,
+    pub(crate) suspensions: Vec<Suspension>,
     usages: Vec<Usage>,
     is_open: bool,
     keys: BTreeMap<(bool, usize, String), (Call, Said)>,
@@ -77,7 +79,7 @@ impl Auditor {
             return (if same { said.clone() } else { Err("IDEMPOTENCY_KEY_REUSED".to_owned()) }, same);
         }
         let was_open = self.is_open || !is_placed;
-        let opens = matches!(call, Call::Buy(_) | Call::Grant(_)) || !is_placed;
+        let opens = matches!(call, Call::Buy(_) | Call::Grant(_) | Call::Impose(_)) || !is_placed;
         let said = if was_open || opens { self.apply(call) } else { Err("ACCOUNT_NOT_FOUND".to_owned()) };
         self.is_open |= opens && is_placed && said.is_ok();
         // What was not found may arrive, and a refusal opens no account.
@@ -110,6 +112,8 @@ impl Auditor {
             Call::Dispute(request) => Ok(self.dispute(request, begun)),
             Call::Ask(request) => Ok(self.ask(request)),
             Call::Settle(request) => self.settle(request),
+            Call::Impose(request) => Ok(self.impose(request)),
+            Call::Lift(request) => self.lift(request),
             Call::Look(_) => self.look(),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::auditor::Auditor;
 use super::lots::DAY;
+use super::restrictions::{imposition, lifting};
 use super::wishes::Act;
 use crate::service;
 use makegood::proto::makegood::v1;
@@ -22,6 +23,8 @@ pub(crate) enum Call {
     Dispute(v1::RecordChargebackRequest),
     Ask(v1::EvaluateRequestRequest),
     Settle(v1::RecordRefundResultRequest),
+    Impose(v1::ImposeRestrictionRequest),
+    Lift(v1::LiftRestrictionRequest),
     Look(v1::GetBalanceRequest),
 }
 
@@ -40,6 +43,8 @@ macro_rules! of_each {
             Call::Dispute($request) => $value,
             Call::Ask($request) => $value,
             Call::Settle($request) => $value,
+            Call::Impose($request) => $value,
+            Call::Lift($request) => $value,
             Call::Look(_) => unreachable!("a look has no request id"),
         }
     };
@@ -60,6 +65,8 @@ impl Call {
             Self::Dispute(_) => 8,
             Self::Ask(_) => 9,
             Self::Settle(_) => 10,
+            Self::Impose(_) => 11,
+            Self::Lift(_) => 12,
             Self::Look(_) => return None,
         };
         Some((method, of_each!(self, request => request.request_id.clone())))
@@ -97,6 +104,8 @@ impl Call {
                 request.provider_refund_id.clear();
                 request.failure_reason.clear();
             }
+            Self::Impose(request) => request.reason.push('x'),
+            Self::Lift(request) => request.reason.push('x'),
             Self::Look(_) => {}
         }
         self
@@ -105,6 +114,10 @@ impl Call {
 
 /// Whose faults the causes are by the shipped policy: ours, ours, the customer's, and nobody knows.
 pub(crate) const CAUSES: [&str; 4] = ["worker_crash", "gpu_error", "content_blocked", "cosmic_rays"];
+
+/// What is claimed, the frequent one twice.
+const CLAIMS: [Claim; 4] =
+    [Claim::DuplicatePurchase, Claim::DuplicatePurchase, Claim::CreditsNotDelivered, Claim::ChangeOfMind];
 
 fn twisted_cause(cause: &str) -> &'static str {
     if cause == CAUSES[1] { CAUSES[0] } else { CAUSES[1] }
@@ -191,15 +204,12 @@ impl Act {
                 Call::Dispute(dispute(of, payment, number, (event, part), late))
             }
             Self::Ask { payment, claim } => {
-                let claim = [
-                    Claim::DuplicatePurchase,
-                    Claim::DuplicatePurchase,
-                    Claim::CreditsNotDelivered,
-                    Claim::ChangeOfMind,
-                ][usize::from(claim % 4)];
+                let claim = CLAIMS[usize::from(claim % 4)];
                 Call::Ask(service::evaluate(account_id, &of.payment_told(payment), claim))
             }
             Self::Settle { refund, result } => Call::Settle(settle(of, refund, result, &at)),
+            Self::Impose { revokes } => Call::Impose(imposition(of, revokes)),
+            Self::Lift { choice } => Call::Lift(lifting(of, choice)),
             Self::Look => Call::Look(v1::GetBalanceRequest { account_id: account_id.to_owned() }),
             Self::Repeat { call, how } => {
                 let call = pick_late(sent, call)?.clone();

@@ -55,7 +55,7 @@ impl Loss {
 
 impl Auditor {
     pub(crate) fn is_suspended(&self) -> bool {
-        self.disputes.values().any(|dispute| dispute.suspends)
+        self.is_suspended_by_hand() || self.disputes.values().any(|dispute| dispute.suspends)
     }
 
     /// The bank's side of a payment: the gravest of its disputes counts.

@@ -3,9 +3,11 @@
 use super::auditor::{Answer, Auditor, Said};
 use super::calls::Call;
 use super::lots::Move;
+use super::restrictions::account;
 use super::wishes::Act;
 use crate::service::{Service, is_replayed, when};
 use makegood::proto::makegood::v1;
+use makegood::proto::makegood::v1::account_service_client::AccountServiceClient;
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use v1::Bucket;
 
 #[derive(Clone)]
 pub(crate) struct Teller {
+    accounts: AccountServiceClient<Channel>,
     credits: CreditServiceClient<Channel>,
     refunds: RefundServiceClient<Channel>,
     pub(crate) auditor: Auditor,
@@ -41,6 +44,7 @@ impl Teller {
     /// A customer whose account has a past.
     pub(crate) fn at(service: &Service, auditor: Auditor) -> Self {
         Self {
+            accounts: service.accounts(),
             credits: service.credits(),
             refunds: service.refunds(),
             auditor,
@@ -176,6 +180,27 @@ impl Teller {
                     let balance = told.balance.clone().unwrap_or_default();
                     let figures = balance.lots.iter().flat_map(|lot| auditor.lots.told(lot)).collect();
                     Answer { figures, balance: sums(Some(&balance)), ..Answer::default() }
+                })
+            }
+            call => self.tell_of_suspension(call).await,
+        }
+    }
+
+    async fn tell_of_suspension(&mut self, call: &Call) -> (Said, bool) {
+        match call {
+            Call::Impose(request) => {
+                let answer = self.accounts.impose_restriction(self.when(request)).await;
+                self.said(answer, |auditor, told| {
+                    auditor.learn_suspension(told.restriction.as_ref());
+                    let figures = account(told.account.as_ref());
+                    Answer { figures, balance: sums(told.balance.as_ref()), ..Answer::default() }
+                })
+            }
+            Call::Lift(request) => {
+                let answer = self.accounts.lift_restriction(self.when(request)).await;
+                self.said(answer, |_, told| Answer {
+                    figures: account(told.account.as_ref()),
+                    ..Answer::default()
                 })
             }
             _ => unreachable!("a call about credits"),

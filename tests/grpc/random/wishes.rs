@@ -61,6 +61,13 @@ pub(crate) enum Act {
         refund: u8,
         result: u8,
     },
+    /// Suspends the account, and now and then revokes what is left.
+    Impose {
+        revokes: bool,
+    },
+    Lift {
+        choice: u8,
+    },
     Look,
     /// A call once more: under its own id, with another body under its id, or under a new id.
     Repeat {
@@ -118,6 +125,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         ),
         7 => (any::<u8>(), any::<u8>()).prop_map(|(payment, claim)| Act::Ask { payment, claim }),
         6 => (any::<u8>(), any::<u8>()).prop_map(|(refund, result)| Act::Settle { refund, result }),
+        2 => proptest::bool::weighted(0.2).prop_map(|revokes| Act::Impose { revokes }),
+        5 => any::<u8>().prop_map(|choice| Act::Lift { choice }),
         3 => Just(Act::Look),
         8 => (any::<u8>(), any::<u8>()).prop_map(|(call, how)| Act::Repeat { call, how }),
     ]

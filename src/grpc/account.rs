@@ -1,0 +1,47 @@
+//! The account service.
+
+use super::context::Opened;
+use super::refund::is_desk;
+use super::{Api, decode, encode, respond, status, within};
+use crate::command::Words;
+use crate::proto::makegood::v1;
+use crate::proto::makegood::v1::account_service_server::AccountService;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+#[tonic::async_trait]
+impl AccountService for Api {
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::GetAccountResponse>, Status> {
+        let Opened { context, span, timeout, message } =
+            self.open("makegood.v1.AccountService/GetAccount", request)?;
+        let query = decode::get_account(message, context.clock.now())?;
+        let account_id = query.account_id.clone();
+        let read = self.desk().get_account(query).instrument(span);
+        let (view, words) = within(timeout, status::deadline_exceeded, read).await?;
+        let words = if is_desk(&context) { words } else { Words::new() };
+        Ok(respond(encode::get_account(&account_id, &view, &words), false))
+    }
+
+    async fn impose_restriction(
+        &self,
+        request: Request<v1::ImposeRestrictionRequest>,
+    ) -> Result<Response<v1::ImposeRestrictionResponse>, Status> {
+        let method = "makegood.v1.AccountService/ImposeRestriction";
+        let reason = request.get_ref().reason.clone();
+        let encode = |id: &_, answer: &_| encode::impose_restriction(id, answer, reason);
+        self.mutate(method, request, decode::impose_restriction, encode).await
+    }
+
+    async fn lift_restriction(
+        &self,
+        request: Request<v1::LiftRestrictionRequest>,
+    ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
+        let method = "makegood.v1.AccountService/LiftRestriction";
+        let reason = request.get_ref().reason.clone();
+        let encode = |id: &_, answer: &_| encode::lift_restriction(id, answer, reason);
+        self.mutate(method, request, decode::lift_restriction, encode).await
+    }
+}
