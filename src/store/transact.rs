@@ -83,9 +83,9 @@ impl Store {
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
         let store = self.clone();
         let reading = async move {
-            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            let begun = store.waiting_for(store.pool().begin_with(begin));
-            let mut tx = Tx { inner: begun.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
+            let begin = store.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+            let begin = store.waiting_for(begin);
+            let mut tx = Tx { inner: begin.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
             let output = work.run(&mut tx).await;
             let _ = tx.inner.rollback().await;
             output
@@ -121,8 +121,8 @@ impl Store {
     }
 
     async fn run_once<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
-        let begun = self.waiting_for(self.pool().begin());
-        let mut tx = Tx { inner: begun.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
+        let begin = self.waiting_for(self.pool().begin());
+        let mut tx = Tx { inner: begin.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
         match work.run(&mut tx).await {
             Ok(output) => {
                 tx.inner.commit().instrument(traced::span_of("COMMIT")).await.map_err(in_doubt)?;

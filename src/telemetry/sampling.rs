@@ -48,9 +48,8 @@ impl Sampling {
 
     fn keeps(self, parent: Option<Parent<'_>>) -> bool {
         match (self, parent) {
-            (Self::Off, _) => false,
+            (Self::Off, _) | (Self::Kept(0), None) => false,
             (Self::Kept(_), Some(parent)) => parent.is_sampled,
-            (Self::Kept(0), None) => false,
             (Self::Kept(kept), None) => kept >= OF || chance_below(OF) < kept,
         }
     }

@@ -41,7 +41,8 @@ async fn scrape(service: &Service) -> String {
 #[track_caller]
 fn value(page: &str, sample: &str) -> f64 {
     let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("`{sample}` is not in\n{page}")).parse().unwrap()
+    assert!(line.is_some(), "`{sample}` is not in\n{page}");
+    line.unwrap().parse().unwrap()
 }
 
 /// A call in a role.
@@ -182,7 +183,7 @@ async fn dashboard_and_alerts_name_only_figures_that_are_told() {
     let told: BTreeSet<String> = page
         .lines()
         .filter(|line| !line.starts_with('#'))
-        .flat_map(|line| named(line).into_iter().next())
+        .filter_map(|line| named(line).into_iter().next())
         .collect();
     for path in [DASHBOARD, RULES] {
         let named = named(&file(path));
