@@ -187,6 +187,16 @@ pub(super) struct Batch {
 /// Pages by their accounts.
 pub(super) type Pages = BTreeMap<AccountId, Page>;
 
+/// What came of a batch that was done without a lock. Where it is not done, nothing was written.
+pub(super) enum ByItself {
+    /// It is done.
+    Done(Vec<Verdict>, Pages),
+    /// Somebody else changed an account after its page was made.
+    Changed,
+    /// It has to be done in a transaction.
+    NotPlain,
+}
+
 /// What the jobs came to, in memory.
 struct Applied<'a> {
     verdicts: Vec<Verdict>,
@@ -223,13 +233,8 @@ impl Work for Batch {
 }
 
 impl Batch {
-    /// Does the batch without a lock, on kept pages where there are some. `None` when it must be done in a
-    /// transaction; nothing was written then.
-    pub(super) async fn by_itself(
-        &self,
-        line: &mut Line,
-        kept: &mut Kept,
-    ) -> Result<Option<(Vec<Verdict>, Pages)>, Error> {
+    /// Does the batch without a lock, on kept pages where there are some.
+    pub(super) async fn by_itself(&self, line: &mut Line, kept: &mut Kept) -> Result<ByItself, Error> {
         let (mut pages, mut unread) = (Pages::new(), Vec::new());
         for account_id in self.account_ids() {
             match kept.take(account_id) {
@@ -250,12 +255,13 @@ impl Batch {
         let known = unknown.iter().map(|unknown| if *unknown { looked_up.next() } else { None }).collect();
         let applied = self.apply(pages, known)?;
         if !applied.is_plain() {
-            return Ok(None);
+            return Ok(ByItself::NotPlain);
         }
         match store::write(line, &applied.write_set()).await {
-            Ok(true) => Ok(Some((applied.verdicts, applied.pages))),
-            // Somebody came between; or a request id or an attempt is there already.
-            Ok(false) | Err(store::Error::Refused(Meaning::Exists)) => Ok(None),
+            Ok(true) => Ok(ByItself::Done(applied.verdicts, applied.pages)),
+            Ok(false) => Ok(ByItself::Changed),
+            // A request id or an attempt is there already.
+            Err(store::Error::Refused(Meaning::Exists)) => Ok(ByItself::NotPlain),
             Err(error) => Err(error.into()),
         }
     }

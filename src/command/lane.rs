@@ -4,15 +4,14 @@
 //! arrival order in one transaction; each operation succeeds or is refused on its own. At low load that is one
 //! operation and one commit; at high load hundreds share a commit, and a hot account costs no contention.
 
-use super::batch::{Batch, HotJob, Job, Verdict};
+use super::batch::{Batch, ByItself, HotJob, Job, Pages, Verdict};
 use super::kept::Kept;
-use super::page::Page;
 use super::policies::Policies;
 use super::{Answered, Call, Context, Desk, Error, Hot, StoreFailure};
 use crate::domain::ids::AccountId;
 use crate::figures::Spread;
 use crate::store::{self, Fault, Line, Store};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +22,10 @@ const MAX_BATCH: usize = 256;
 
 /// Most operations that wait in one lane; more are refused at once, so that nobody waits past a deadline.
 pub(super) const MAX_QUEUED: usize = 1_024;
+
+/// Batches that read all their pages after a kept one was out of date. Where others write to the same accounts all the
+/// time, as replicas do, a kept page is not worth the attempts that it spoils.
+const WARY_BATCHES: u32 = 64;
 
 /// Lanes of one server. More lanes mean more commits side by side, and smaller batches: of one to four, two did most on
 /// two cores.
@@ -49,6 +52,7 @@ impl Lanes {
                 lines: lines.clone(),
                 kept: Kept::default(),
                 batches: Arc::clone(&batches),
+                wary: 0,
             };
             tokio::spawn(lane.run(receiver));
             sender
@@ -116,6 +120,8 @@ struct Lane {
     lines: Lines,
     kept: Kept,
     batches: Arc<Spread>,
+    /// Batches yet to come that use no kept page.
+    wary: u32,
 }
 
 impl Lane {
@@ -178,12 +184,12 @@ impl Lane {
     ) -> Result<Vec<Verdict>, Error> {
         let batch = Batch { policies: self.policies.clone(), jobs: Arc::clone(jobs), range };
         let first = match self.by_itself(&batch).await {
-            Ok(Some((verdicts, pages))) => {
+            Ok(ByItself::Done(verdicts, pages)) => {
                 self.keep(pages);
                 return Ok(verdicts);
             }
             // A policy that is not known yet is looked for below.
-            Ok(None) | Err(Error::Unforeseen(_)) => None,
+            Ok(ByItself::Changed | ByItself::NotPlain) | Err(Error::Unforeseen(_)) => None,
             Err(error) => {
                 // Whatever is wrong with the line, it is not used again, and nothing of before is trusted.
                 self.kept = Kept::default();
@@ -206,21 +212,29 @@ impl Lane {
         }
     }
 
-    fn keep(&mut self, pages: BTreeMap<AccountId, Page>) {
+    fn keep(&mut self, pages: Pages) {
+        if self.wary > 0 {
+            return;
+        }
         for (account_id, page) in pages {
             self.kept.keep(account_id, page);
         }
     }
 
-    async fn by_itself(
-        &mut self,
-        batch: &Batch,
-    ) -> Result<Option<(Vec<Verdict>, BTreeMap<AccountId, Page>)>, Error> {
+    /// Does a batch on one of the lanes' own connections; a second time, with everything read, if a kept page was out of
+    /// date.
+    async fn by_itself(&mut self, batch: &Batch) -> Result<ByItself, Error> {
         let mut line = match self.lines.take() {
             Some(line) => line,
             None => self.store.open_line().await?,
         };
-        let done = batch.by_itself(&mut line, &mut self.kept).await;
+        let is_trusting = self.wary == 0;
+        self.wary = self.wary.saturating_sub(1);
+        let mut done = batch.by_itself(&mut line, &mut self.kept).await;
+        if is_trusting && matches!(done, Ok(ByItself::Changed)) {
+            (self.kept, self.wary) = (Kept::default(), WARY_BATCHES);
+            done = batch.by_itself(&mut line, &mut self.kept).await;
+        }
         if matches!(done, Ok(_) | Err(Error::Unforeseen(_))) {
             self.lines.give_back(line);
         }

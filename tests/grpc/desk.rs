@@ -2,11 +2,14 @@
 
 mod bad_input;
 mod callers;
+mod calls;
 mod expiry;
 mod information;
 mod queue;
 mod races;
 mod resolution;
+mod results;
+mod tables;
 mod withdrawal;
 
 use crate::service::{Service, by_payment, evaluate, later, request_id, when};
@@ -76,7 +79,7 @@ async fn case_for(service: &Service, caller: &str, id: &str) -> v1::RefundReques
 fn information(request: &v1::RefundRequest, explanation: &str) -> v1::ProvideInformationRequest {
     v1::ProvideInformationRequest {
         request_id: request_id(),
-        account_id: "ada".to_owned(),
+        account_id: request.account_id.clone(),
         refund_request_id: request.refund_request_id.clone(),
         details: Some(v1::RequestDetails { explanation: explanation.to_owned(), ..Default::default() }),
         ..Default::default()
@@ -86,7 +89,7 @@ fn information(request: &v1::RefundRequest, explanation: &str) -> v1::ProvideInf
 fn withdrawal(request: &v1::RefundRequest) -> v1::WithdrawRefundRequestRequest {
     v1::WithdrawRefundRequestRequest {
         request_id: request_id(),
-        account_id: "ada".to_owned(),
+        account_id: request.account_id.clone(),
         refund_request_id: request.refund_request_id.clone(),
         reason: String::new(),
     }
@@ -99,7 +102,7 @@ fn resolution(
 ) -> v1::ResolveRefundRequestRequest {
     v1::ResolveRefundRequestRequest {
         request_id: request_id(),
-        account_id: "ada".to_owned(),
+        account_id: request.account_id.clone(),
         refund_request_id: request.refund_request_id.clone(),
         etag: request.etag.clone(),
         reason: "looked at it".to_owned(),

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "what a test looks for and is not there fails it")]
+#![expect(clippy::panic, reason = "a test that meets what must not be says so and fails")]
 
 mod accounts;
+mod at_once;
 mod audit;
 mod backtests;
 mod bad_input;
@@ -23,6 +25,7 @@ mod disputes_unknown;
 mod evidence_packs;
 mod examples;
 mod facts;
+mod handbook;
 mod history;
 mod idempotency;
 mod idempotency_races;
@@ -32,6 +35,7 @@ mod ledger_audit;
 mod ledger_races;
 mod metrics;
 mod money_races;
+mod month;
 mod overload;
 mod pages;
 mod policy_checks;
@@ -39,6 +43,7 @@ mod policy_horizon;
 mod policy_versions;
 mod process;
 mod random;
+mod reflected;
 mod refund_reads;
 mod replays;
 mod restorations;

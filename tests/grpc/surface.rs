@@ -1,6 +1,7 @@
 //! What the server shows of itself: services, methods, health, its test clock, and how it ends.
 
 mod clock;
+mod examples;
 
 use crate::service::Service;
 use makegood::proto::DESCRIPTOR;
