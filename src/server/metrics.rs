@@ -18,7 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 struct Looked {
     found: Mutex<Option<(DateTime<Utc>, Overview)>>,
     failures: AtomicU64,
+    is_failing: AtomicBool,
 }
 
 impl Looked {
@@ -42,10 +43,14 @@ impl Looked {
         match desk.overview(clock).await {
             Ok(overview) => {
                 *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock.now(), overview));
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the figures of the desk can be read again");
+                }
             }
             Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 // Told when it begins to fail, not each time.
-                if self.failures.fetch_add(1, Ordering::Relaxed) == 0 {
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
                     let error: &dyn std::error::Error = &error;
                     tracing::warn!(error, "the figures of the desk cannot be read, and are tried again");
                 }

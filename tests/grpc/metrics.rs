@@ -2,12 +2,15 @@
 
 use crate::service::{Service, capture, evaluate, hold, restore, when};
 use makegood::proto::makegood::v1;
+use sqlx::{Connection, Executor};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tonic::Request;
 use v1::Claim;
 
@@ -113,6 +116,32 @@ async fn a_call_to_nothing_and_a_wrong_caller_are_counted_too() {
         assert!((value(&page, sample) - 1.0).abs() < f64::EPSILON);
     }
     service.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_gave_up_is_counted_as_cancelled() {
+    let service = Service::start().await.with_metrics().await;
+    service.bought("ada", "pay-1", NOON).await;
+    let mut database = service.database().await;
+    let mut lock = database.begin().await.unwrap();
+    lock.execute("SELECT FROM account FOR UPDATE").await.unwrap();
+    let mut refunds = service.refunds();
+    let call = tokio::spawn(async move {
+        refunds.evaluate_request(when(NOON, evaluate("ada", "pay-1", Claim::Other))).await
+    });
+    until(&service, "makegood_rpc_requests_in_flight 1").await;
+    call.abort();
+    until(&service, "makegood_rpc_requests_in_flight 0").await;
+    let sample = "makegood_rpc_requests_total{service=\"RefundService\",method=\"EvaluateRequest\",role=\"development\",code=\"CANCELLED\"}";
+    assert!((value(&scrape(&service).await, sample) - 1.0).abs() < f64::EPSILON);
+    lock.rollback().await.unwrap();
+    service.stop().await;
+}
+
+/// Reads the page until it has a line.
+async fn until(service: &Service, line: &str) {
+    let read = async { while !scrape(service).await.lines().any(|told| told == line) {} };
+    timeout(Duration::from_secs(20), read).await.unwrap();
 }
 
 #[tokio::test]
