@@ -1,16 +1,20 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
 mod listener;
+mod metrics;
 mod sweeper;
 mod tls;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::{Api, Gate};
+use crate::grpc::{Api, Gate, Observed, method_names};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
+use crate::telemetry::{Calls, Decisions};
 use crate::trust::Trust;
+use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
 use tls::Tls;
@@ -122,6 +126,9 @@ pub struct Running {
     store: Store,
     desk: Desk,
     sweeper: Option<Sweeper>,
+    calls: Arc<Calls>,
+    decisions: Decisions,
+    metrics: Option<Metrics>,
     /// What accepts connections and follows the files of TLS; ended when this is dropped.
     companions: JoinSet<()>,
 }
@@ -170,13 +177,28 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     if by_certificate {
         builder = builder.max_connection_age(CERTIFICATE_HOLDS).max_connection_age_grace(request_timeout);
     }
-    let server = builder.serve_with_incoming_shutdown(gate.around(routes), connections, async move {
+    let calls = Arc::new(Calls::of(method_names()));
+    let services = Observed::new(gate.around(routes), Arc::clone(&calls));
+    let server = builder.serve_with_incoming_shutdown(services, connections, async move {
         // A dropped sender means the same as a message: stop.
         let _ = stopped.await;
     });
     health.set_service_status("", ServingStatus::Serving).await;
-    let task = tokio::spawn(server);
-    Ok(Running { local_addr, health, stop, task, store, desk, sweeper: None, companions })
+    let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
+    let (sweeper, metrics) = (None, None);
+    Ok(Running {
+        local_addr,
+        health,
+        stop,
+        task,
+        store,
+        desk,
+        sweeper,
+        calls,
+        decisions,
+        metrics,
+        companions,
+    })
 }
 
 impl Running {

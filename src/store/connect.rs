@@ -3,7 +3,10 @@
 use super::Error;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
+use std::future::Future;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Bounds on every statement, so that no request can wait for ever: sqlx never cancels what a server runs.
@@ -52,6 +55,29 @@ impl Role {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    waiting: Arc<AtomicU32>,
+}
+
+/// How much of the pool is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, those that nobody uses.
+    pub idle: u32,
+    /// Most that may be open.
+    pub limit: u32,
+    /// Transactions that wait for one to begin on.
+    pub waiting: u32,
+}
+
+/// Somebody who waits for a connection.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Store {
@@ -94,7 +120,25 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|error| refused_role(error, role))?;
-        Ok(Self { pool })
+        Ok(Self { pool, waiting: Arc::default() })
+    }
+
+    /// Counts who begins a transaction among those that wait until it has begun.
+    pub(super) async fn waiting_for<T>(&self, begin: impl Future<Output = T>) -> T {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        begin.await
+    }
+
+    /// How much of the pool is in use now. The lanes' own connections are not of it.
+    #[must_use]
+    pub fn pool_state(&self) -> Pool {
+        Pool {
+            open: self.pool.size(),
+            idle: u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX),
+            limit: self.pool.options().get_max_connections(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
     }
 
     /// The pool, for statements outside a transaction.

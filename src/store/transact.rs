@@ -1,9 +1,10 @@
 //! Transactions that nobody can drop half done.
 
 use super::constraint::Meaning;
+use super::traced::{self, Traced};
 use super::{Error, Store};
 use crate::clock::chance_below;
-use sqlx::{PgConnection, Postgres};
+use sqlx::Postgres;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,8 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.inner
+    pub(super) fn connection(&mut self) -> Traced<'_> {
+        Traced(&mut self.inner)
     }
 }
 
@@ -82,8 +83,9 @@ impl Store {
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Output, W::Error> {
         let store = self.clone();
         let reading = async move {
-            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            let mut tx = Tx { inner: store.pool().begin_with(begin).await.map_err(Error::from)? };
+            let begin = store.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+            let begin = store.waiting_for(begin);
+            let mut tx = Tx { inner: begin.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
             let output = work.run(&mut tx).await;
             let _ = tx.inner.rollback().await;
             output
@@ -119,10 +121,11 @@ impl Store {
     }
 
     async fn run_once<W: Work>(&self, work: &W) -> Result<W::Output, W::Error> {
-        let mut tx = Tx { inner: self.pool().begin().await.map_err(Error::from)? };
+        let begin = self.waiting_for(self.pool().begin());
+        let mut tx = Tx { inner: begin.instrument(traced::span_of("BEGIN")).await.map_err(Error::from)? };
         match work.run(&mut tx).await {
             Ok(output) => {
-                tx.inner.commit().await.map_err(in_doubt)?;
+                tx.inner.commit().instrument(traced::span_of("COMMIT")).await.map_err(in_doubt)?;
                 Ok(output)
             }
             Err(error) => {
