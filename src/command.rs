@@ -25,6 +25,7 @@ mod keyset;
 mod lane;
 mod lifecycle;
 mod look_up;
+mod overview;
 mod page;
 mod policies;
 mod proposal;

@@ -198,6 +198,13 @@ pub struct ServerSettings {
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_SWEEP_INTERVAL", default_value = "10s")]
     #[arg(value_parser = duration)]
     pub sweep_interval: Duration,
+    /// Where Prometheus reads /metrics over plain HTTP, such as 127.0.0.1:9464; without it nobody does
+    #[arg(long, value_name = "ADDRESS", env = "MAKEGOOD_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// How often the database is asked for the figures that only it knows
+    #[arg(long, value_name = "TIME", env = "MAKEGOOD_METRICS_INTERVAL", default_value = "15s")]
+    #[arg(value_parser = duration)]
+    pub metrics_interval: Duration,
 }
 
 /// What the process tells about itself.

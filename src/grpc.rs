@@ -11,15 +11,17 @@ mod encode;
 mod gate;
 mod incident;
 mod keyset;
+mod observed;
 mod pace;
 mod page;
 mod policy;
 mod refund;
 mod status;
 
-use crate::command::{self, Call, Desk, Error, Hot, Mutation};
+use crate::command::{self, Answered, Call, Context, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
 use crate::proto::makegood::v1;
+use crate::telemetry::Decisions;
 use addressed::Addressed;
 use chrono::{DateTime, Utc};
 use context::Opened;
@@ -31,6 +33,7 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument;
 
 pub use gate::{Gate, Guarded, Quota};
+pub use observed::{Observed, method_names};
 
 /// Tells a caller that an answer had been given before.
 pub const REPLAYED_KEY: &str = "idempotency-replayed";
@@ -52,6 +55,7 @@ struct Shared {
     desk: Desk,
     development: bool,
     request_timeout: Duration,
+    decisions: Decisions,
 }
 
 impl Api {
@@ -59,7 +63,15 @@ impl Api {
     /// bring a test clock.
     #[must_use]
     pub fn new(desk: Desk, development: bool, request_timeout: Duration) -> Self {
-        Self { shared: Arc::new(Shared { desk, development, request_timeout }) }
+        Self {
+            shared: Arc::new(Shared { desk, development, request_timeout, decisions: Decisions::default() }),
+        }
+    }
+
+    /// What is counted of the decisions made here.
+    #[must_use]
+    pub fn decisions(&self) -> &Decisions {
+        &self.shared.decisions
     }
 
     /// Every service, ready to be served.
@@ -111,9 +123,24 @@ impl Api {
         let Opened { context, span, timeout, message } = self.open(method, request)?;
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
-        let work = self.desk().call(context, call).instrument(span);
-        let answered = within(timeout, status::outcome_unknown, work).await?;
+        let answered =
+            within(timeout, status::outcome_unknown, self.change(context, call).instrument(span)).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
+    }
+
+    /// Runs a mutation, and tells of the decision that it made.
+    async fn change<M: Mutation>(
+        &self,
+        context: Context,
+        call: Call<M>,
+    ) -> Result<Answered<M::Answer>, Error> {
+        let answered = self.desk().call(context, call).await?;
+        if let (false, Some(stored)) = (answered.replayed, M::decision(&answered.answer)) {
+            let row = if stored.decided_by.is_some() { "" } else { stored.decision.row.as_str() };
+            self.shared.decisions.note(stored.decision.outcome.name(), row);
+            observed::tell_decision(stored);
+        }
+        Ok(answered)
     }
 }
 

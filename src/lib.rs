@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod evidence;
+pub mod figures;
 pub mod grpc;
 pub mod policy;
 pub mod policy_command;

@@ -92,6 +92,11 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
         policies,
     };
     let running = server::start(options).await?.sweeping_every(settings.server.sweep_interval);
+    let Some(listen) = settings.server.metrics_listen else { return Ok((cluster, running)) };
+    let running = running.with_metrics(listen, settings.server.metrics_interval).await?;
+    if let Some(address) = running.metrics_addr() {
+        announce(&format!("figures    http://{address}/metrics"));
+    }
     Ok((cluster, running))
 }
 

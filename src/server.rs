@@ -2,18 +2,22 @@
 
 mod connection;
 mod listener;
+mod metrics;
 mod sweeper;
 mod tls;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::{Api, Gate, Quota};
+use crate::grpc::{Api, Gate, Observed, Quota, method_names};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
+use crate::telemetry::{Calls, Decisions};
 use crate::trust::Trust;
 use listener::Listener;
+use metrics::Metrics;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
 use tls::Tls;
@@ -132,6 +136,9 @@ pub struct Running {
     store: Store,
     desk: Desk,
     sweeper: Option<Sweeper>,
+    calls: Arc<Calls>,
+    decisions: Decisions,
+    metrics: Option<Metrics>,
     /// What follows the files of TLS; ended when this is dropped.
     companions: JoinSet<()>,
 }
@@ -173,11 +180,26 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         companions.spawn(tls.clone().follow());
     }
     let quota = Quota { longest: limits.request_timeout, calls_per_second: limits.calls_per_second };
+    let calls = Arc::new(Calls::of(method_names()));
+    let services = Observed::new(gate.around(routes, quota), Arc::clone(&calls));
     let listener = Listener { socket: listener, tls, max_connections: limits.max_connections };
-    let server = listener.serve(gate.around(routes, quota), stopped);
+    let server = listener.serve(services, stopped);
     health.set_service_status("", ServingStatus::Serving).await;
-    let task = tokio::spawn(server);
-    Ok(Running { local_addr, health, stop, task, store, desk, sweeper: None, companions })
+    let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
+    let (sweeper, metrics) = (None, None);
+    Ok(Running {
+        local_addr,
+        health,
+        stop,
+        task,
+        store,
+        desk,
+        sweeper,
+        calls,
+        decisions,
+        metrics,
+        companions,
+    })
 }
 
 impl Running {

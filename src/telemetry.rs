@@ -1,20 +1,26 @@
-//! What the process tells about itself: logs, and traces where they are wanted.
+//! What the process tells about itself: logs, figures, and traces where they are wanted.
 //!
-//! A caller's trace is followed by the W3C `traceparent` header. Only this crate's
-//! own spans are exported: the libraries' would outnumber them by far.
+//! A caller's trace is followed by the W3C `traceparent` and `tracestate` headers. Whether a call is traced is decided
+//! before a span is built for it ([`begin_call`]), and only calls and the statements below them are exported.
 
+mod calls;
+mod decisions;
+mod filter;
+mod page;
+mod sampling;
 mod trace_context;
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, TracerProviderBuilder};
-use tracing::{Level, Span, Subscriber};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::filter::Targets;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, TracerProviderBuilder,
+};
+use sampling::Sampling;
+use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -22,7 +28,19 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogFormat, TelemetrySettings};
 
-pub use trace_context::{parent_of, trace_id_from_traceparent, trace_id_of};
+pub use calls::{CallFigures, Calls, MethodIndex, RoleIndex, code_name};
+pub use decisions::Decisions;
+pub use page::{Scale, encode_gauge, encode_gauges, encode_spread};
+pub use sampling::begin_call;
+
+/// The target of the spans of calls that are traced.
+const TRACED_CALL: &str = "makegood::call::traced";
+
+/// The target of the spans of all other calls, which are for the log alone.
+const CALL: &str = "makegood::call";
+
+/// The target of the spans of statements, below the level of an ordinary log.
+const STATEMENT: &str = "makegood::statement";
 
 /// The name under which traces are found.
 const SERVICE_NAME: &str = env!("CARGO_PKG_NAME");
@@ -30,6 +48,18 @@ const SERVICE_NAME: &str = env!("CARGO_PKG_NAME");
 /// How long the last spans may take to leave when the process ends: a collector
 /// that is gone must not hold the process.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
+/// Most spans that wait for a collector, some megabytes of them; further ones are dropped, and no call waits.
+const MAX_QUEUED_SPANS: usize = 4_096;
+
+/// Most spans in one export.
+const MAX_EXPORTED_SPANS: usize = 512;
+
+/// How long spans wait for others to be exported with.
+const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a collector may take for one export.
+const EXPORT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why logs or traces cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +109,7 @@ impl Guard {
 /// # Errors
 /// Each [`Error`] is a sentence that names the setting.
 pub fn start(settings: &TelemetrySettings) -> Result<Guard, Error> {
-    let provider =
-        settings.otlp_endpoint().map(|endpoint| exporting(endpoint, settings.trace_ratio)).transpose()?;
+    let provider = settings.otlp_endpoint().map(exporting).transpose()?;
     let is_terminal = io::stderr().is_terminal();
     let format = settings.log.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json });
     let logs = match format {
@@ -89,7 +118,7 @@ pub fn start(settings: &TelemetrySettings) -> Result<Guard, Error> {
             .with_target(false)
             .with_ansi(is_terminal)
             .with_writer(io::stderr)
-            .with_filter(filter(&settings.log_filter)?)
+            .with_filter(log_filter(&settings.log_filter)?)
             .boxed(),
         LogFormat::Json => fmt::layer()
             .json()
@@ -97,39 +126,42 @@ pub fn start(settings: &TelemetrySettings) -> Result<Guard, Error> {
             .with_current_span(true)
             .with_span_list(false)
             .with_writer(io::stderr)
-            .with_filter(filter(&settings.log_filter)?)
+            .with_filter(log_filter(&settings.log_filter)?)
             .boxed(),
     };
     tracing_subscriber::registry().with(logs).with(provider.as_ref().map(export)).try_init()?;
+    if provider.is_some() {
+        Sampling::of_share(settings.trace_ratio).install();
+    }
     Ok(Guard(provider))
 }
 
-/// The id of the trace that the current span belongs to, in 32 hexadecimal digits;
-/// `None` where traces are not exported. See [`trace_id_of`] for a request's.
-#[must_use]
-pub fn current_trace_id() -> Option<String> {
-    let context = Span::current().context();
-    let span = context.span().span_context().clone();
-    span.is_valid().then(|| span.trace_id().to_string())
-}
-
-fn filter(text: &str) -> Result<EnvFilter, Error> {
+fn log_filter(text: &str) -> Result<EnvFilter, Error> {
     EnvFilter::builder().parse(text).map_err(|source| Error::Filter { filter: text.to_owned(), source })
 }
 
-fn exporting(endpoint: &str, ratio: f64) -> Result<SdkTracerProvider, Error> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
-    let exporter = exporter.map_err(|source| Error::Exporter { endpoint: endpoint.to_owned(), source })?;
-    Ok(provider(SdkTracerProvider::builder().with_batch_exporter(exporter), ratio))
+/// Exports from a thread of its own, out of a queue that has an end: a collector that is slow or gone costs spans, and
+/// never a call its time.
+fn exporting(endpoint: &str) -> Result<SdkTracerProvider, Error> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT_LIMIT);
+    let exporter =
+        exporter.build().map_err(|source| Error::Exporter { endpoint: endpoint.to_owned(), source })?;
+    let batches = BatchConfigBuilder::default()
+        .with_max_queue_size(MAX_QUEUED_SPANS)
+        .with_max_export_batch_size(MAX_EXPORTED_SPANS)
+        .with_scheduled_delay(EXPORT_INTERVAL)
+        .build();
+    let batches = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
+    Ok(provider(SdkTracerProvider::builder().with_span_processor(batches)))
 }
 
-/// A caller's choice to trace is followed; of traces that begin here, a share is kept.
-fn provider(builder: TracerProviderBuilder, ratio: f64) -> SdkTracerProvider {
+/// Whatever becomes a span here was chosen before: see [`begin_call`].
+fn provider(builder: TracerProviderBuilder) -> SdkTracerProvider {
     let resource = Resource::builder()
         .with_service_name(SERVICE_NAME)
         .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build();
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
     builder.with_resource(resource).with_sampler(sampler).build()
 }
 
@@ -142,7 +174,8 @@ where
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
-        .with_filter(Targets::new().with_target(env!("CARGO_CRATE_NAME"), Level::INFO))
+        .with_target(false)
+        .with_filter(filter::Exported)
 }
 
 #[cfg(test)]

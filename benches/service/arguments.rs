@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Also look at the service's memory over a million operations
     #[arg(long)]
     memory: bool,
+    /// Also compare services that trace nothing, one call in a hundred, and every call
+    #[arg(long)]
+    tracing: bool,
     /// Only this work (may be repeated)
     #[arg(long, value_enum)]
     only: Vec<Work>,
@@ -97,11 +100,12 @@ pub(crate) struct Plan {
     pub(crate) window: Duration,
     pub(crate) history: bool,
     pub(crate) memory: bool,
+    pub(crate) tracing: bool,
 }
 
 impl Arguments {
     pub(crate) fn plan(self) -> Plan {
-        let Self { quick, history, memory, only, mut in_flight, runs, millis, bench: _ } = self;
+        let Self { quick, history, memory, tracing, only, mut in_flight, runs, millis, bench: _ } = self;
         let all = vec![Work::HoldCapture, Work::Restore, Work::Balance];
         // The cluster takes 300 connections, of which the service has its own.
         in_flight.retain(|count| (1..=256).contains(count));
@@ -114,6 +118,7 @@ impl Arguments {
             window: Duration::from_millis(millis),
             history,
             memory,
+            tracing,
         }
     }
 }

@@ -34,8 +34,8 @@ pub(crate) enum Caller {
 }
 
 /// As many channels as so many callers share.
-async fn channels(ground: &Ground, callers: usize) -> anyhow::Result<Vec<Channel>> {
-    let endpoint = Channel::from_shared(ground.process.endpoint().to_owned())?;
+async fn channels(endpoint: &str, callers: usize) -> anyhow::Result<Vec<Channel>> {
+    let endpoint = Channel::from_shared(endpoint.to_owned())?;
     let mut channels = Vec::new();
     for _ in 0..callers.min(CHANNELS) {
         channels.push(endpoint.clone().tcp_nodelay(true).connect().await?);
@@ -46,9 +46,7 @@ async fn channels(ground: &Ground, callers: usize) -> anyhow::Result<Vec<Channel
 /// Callers of one side.
 pub(crate) async fn callers(ground: &Ground, side: Side, count: usize) -> anyhow::Result<Vec<Caller>> {
     if side == Side::Service {
-        let channels = channels(ground, count).await?;
-        let clients = channels.into_iter().cycle().map(CreditServiceClient::new);
-        return Ok(clients.take(count).map(Caller::Service).collect());
+        return callers_of(ground.process.endpoint(), count).await;
     }
     let mut callers = Vec::new();
     for _ in 0..count {
@@ -57,9 +55,15 @@ pub(crate) async fn callers(ground: &Ground, side: Side, count: usize) -> anyhow
     Ok(callers)
 }
 
+/// Callers of the service at an address.
+pub(crate) async fn callers_of(endpoint: &str, count: usize) -> anyhow::Result<Vec<Caller>> {
+    let clients = channels(endpoint, count).await?.into_iter().cycle().map(CreditServiceClient::new);
+    Ok(clients.take(count).map(Caller::Service).collect())
+}
+
 /// Callers that only knock.
 pub(crate) async fn knockers(ground: &Ground, count: usize) -> anyhow::Result<Vec<Caller>> {
-    let channels = channels(ground, count).await?;
+    let channels = channels(ground.process.endpoint(), count).await?;
     Ok(channels.into_iter().cycle().map(HealthClient::new).take(count).map(Caller::Health).collect())
 }
 

@@ -123,6 +123,12 @@ impl Ground {
         Ok(sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut *watcher).await?)
     }
 
+    /// One more database like the others, as its URL.
+    pub(crate) async fn another_database(&self, name: &str) -> anyhow::Result<String> {
+        self.cluster.clone_database(name, SEED).await?;
+        Ok(self.cluster.url(name))
+    }
+
     pub(crate) fn accounts(&self, spread: Spread) -> Arc<[AccountId]> {
         match spread {
             Spread::Wide => Arc::clone(&self.wide),

@@ -29,6 +29,7 @@ mod process;
 mod report;
 mod scenario;
 mod seed;
+mod tracing;
 
 use anyhow::Context;
 use arguments::{Arguments, Plan, Spread};
@@ -68,6 +69,9 @@ async fn measure(plan: &Plan, ground: &Ground) -> anyhow::Result<()> {
     }
     if plan.history {
         report.history = history::measure(plan, ground).await?;
+    }
+    if plan.tracing {
+        tracing::measure(plan, ground).await?;
     }
     if plan.memory {
         memory::measure(plan, ground).await?;

@@ -30,8 +30,13 @@ impl Process {
     /// Starts it on a free loopback port. It runs as anybody would run it: its settings are the defaults or come
     /// from the environment; its log goes to a file.
     pub(crate) async fn start(url: &str, log: &Path) -> anyhow::Result<Self> {
+        Self::start_with(url, log, &[]).await
+    }
+
+    /// Starts it with further arguments.
+    pub(crate) async fn start_with(url: &str, log: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_makegood"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--database-url", url]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--database-url", url]).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(log)?).kill_on_drop(true);
         let mut child = command.spawn().context("`makegood` cannot be started")?;
         let pid = child.id().context("`makegood` ended at once")?;

@@ -39,6 +39,10 @@ impl Mutation for EvaluateRequest {
     const METHOD: &'static str = "EvaluateRequest";
     type Answer = EvaluateAnswer;
 
+    fn decision(answer: &EvaluateAnswer) -> Option<&StoredDecision> {
+        Some(&answer.decision)
+    }
+
     async fn apply(&self, session: &mut Session<'_>) -> Result<EvaluateAnswer, Error> {
         let policy = session.policy();
         // What the facts count as ours, the remedy must find again.

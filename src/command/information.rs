@@ -2,6 +2,7 @@
 
 use super::case::{PurchaseReference, Told};
 use super::judgement::{CaseAnswer, Judged};
+use super::refund_request::StoredDecision;
 use super::run::Mutation;
 use super::session::Session;
 use super::{Error, Reason, Refusal, lifecycle};
@@ -34,6 +35,10 @@ pub struct ProvideInformation {
 impl Mutation for ProvideInformation {
     const METHOD: &'static str = "ProvideInformation";
     type Answer = CaseAnswer;
+
+    fn decision(answer: &CaseAnswer) -> Option<&StoredDecision> {
+        answer.decision.as_ref()
+    }
 
     async fn apply(&self, session: &mut Session<'_>) -> Result<CaseAnswer, Error> {
         let request = lifecycle::load(session, self.refund_request_id).await?;

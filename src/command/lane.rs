@@ -9,6 +9,7 @@ use super::kept::Kept;
 use super::policies::Policies;
 use super::{Answered, Call, Context, Desk, Error, Hot, StoreFailure};
 use crate::domain::ids::AccountId;
+use crate::figures::Spread;
 use crate::store::{self, Fault, Line, Store};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,15 +31,19 @@ const WARY_BATCHES: u32 = 64;
 /// two cores.
 const LANES: usize = 2;
 
+/// Upper bounds of the batches' sizes, as they are told.
+const BATCHES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
 /// The way into the lanes. The tasks end when every clone is gone.
 #[derive(Debug, Clone)]
 pub(super) struct Lanes {
     queues: Arc<[mpsc::Sender<Box<dyn Job>>]>,
+    batches: Arc<Spread>,
 }
 
 impl Lanes {
     pub(super) fn start(store: &Store, policies: &Policies) -> Self {
-        let lines = Lines::default();
+        let (lines, batches) = (Lines::default(), Arc::new(Spread::new(&BATCHES)));
         let open = |_| {
             let (sender, receiver) = mpsc::channel(MAX_QUEUED);
             let lane = Lane {
@@ -46,12 +51,14 @@ impl Lanes {
                 policies: policies.clone(),
                 lines: lines.clone(),
                 kept: Kept::default(),
+                batches: Arc::clone(&batches),
                 wary: 0,
             };
             tokio::spawn(lane.run(receiver));
             sender
         };
-        Self { queues: (0..LANES).map(open).collect() }
+        let queues = (0..LANES).map(open).collect();
+        Self { queues, batches }
     }
 
     fn of(&self, account_id: &AccountId) -> Option<&mpsc::Sender<Box<dyn Job>>> {
@@ -64,6 +71,19 @@ impl Lanes {
 }
 
 impl Desk {
+    /// How many operations were done at once.
+    #[must_use]
+    pub fn batches(&self) -> &Spread {
+        &self.lanes.batches
+    }
+
+    /// How many operations wait in each lane.
+    #[must_use]
+    pub fn queued(&self) -> Vec<usize> {
+        let waiting = |queue: &mpsc::Sender<_>| queue.max_capacity().saturating_sub(queue.capacity());
+        self.lanes.queues.iter().map(waiting).collect()
+    }
+
     /// Runs a hot operation exactly once, together with whatever else its lane has to do.
     ///
     /// # Errors
@@ -99,6 +119,7 @@ struct Lane {
     policies: Policies,
     lines: Lines,
     kept: Kept,
+    batches: Arc<Spread>,
     /// Batches yet to come that use no kept page.
     wary: u32,
 }
@@ -107,6 +128,7 @@ impl Lane {
     async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(MAX_BATCH);
         while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+            self.batches.note(u64::try_from(jobs.len()).unwrap_or(u64::MAX));
             self.work_off(jobs.drain(..).collect()).await;
         }
     }

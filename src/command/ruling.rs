@@ -5,6 +5,7 @@
 use super::information::{check_room, told_by_now};
 use super::judgement::{CaseAnswer, Decider, Judged};
 use super::proposal::{AskedRemedy, Proposal, proposed};
+use super::refund_request::StoredDecision;
 use super::run::Mutation;
 use super::session::Session;
 use super::{Error, Reason, Refusal, lifecycle};
@@ -79,6 +80,10 @@ struct Approved {
 impl Mutation for ResolveRefundRequest {
     const METHOD: &'static str = "ResolveRefundRequest";
     type Answer = CaseAnswer;
+
+    fn decision(answer: &CaseAnswer) -> Option<&StoredDecision> {
+        answer.decision.as_ref()
+    }
 
     async fn apply(&self, session: &mut Session<'_>) -> Result<CaseAnswer, Error> {
         let request = lifecycle::load(session, self.refund_request_id).await?;

@@ -1,5 +1,6 @@
 //! Runs one mutation: lock, replay or apply, keep the answer, commit.
 
+use super::refund_request::StoredDecision;
 use super::session::Session;
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::domain::ids::{AccountId, RequestId};
@@ -23,6 +24,11 @@ pub trait Mutation: Serialize + Send + Sync + 'static {
 
     /// Where else the call may have been answered, before its account was known.
     fn answered_before_at(&self) -> Option<AccountId> {
+        None
+    }
+
+    /// The decision that an answer tells of, if the mutation makes decisions.
+    fn decision(_answer: &Self::Answer) -> Option<&StoredDecision> {
         None
     }
 

@@ -28,6 +28,7 @@ fn the_defaults_serve_on_loopback() {
     let settings = serve(&["--database-url", ""]);
     assert!(settings.server.listen.ip().is_loopback());
     assert_eq!(settings.server.request_timeout, Duration::from_secs(15));
+    assert_eq!(settings.server.metrics_listen, None);
     assert_eq!(settings.database.max_connections, 16);
     assert_eq!(settings.server.sweep_interval, Duration::from_secs(10));
 }

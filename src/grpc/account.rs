@@ -1,9 +1,11 @@
 //! The account service.
 
 use super::context::Opened;
+use super::gate::Caller;
 use super::refund::is_desk;
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::Words;
+use crate::domain::role::Role;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
 use tonic::{Request, Response, Status};
@@ -30,6 +32,7 @@ impl AccountService for Api {
         request: Request<v1::ImposeRestrictionRequest>,
     ) -> Result<Response<v1::ImposeRestrictionResponse>, Status> {
         let method = "makegood.v1.AccountService/ImposeRestriction";
+        may_impose(&request)?;
         let reason = request.get_ref().reason.clone();
         let encode = |id: &_, answer: &_| encode::impose_restriction(id, answer, reason);
         self.mutate(method, request, decode::impose_restriction, encode).await
@@ -43,5 +46,18 @@ impl AccountService for Api {
         let reason = request.get_ref().reason.clone();
         let encode = |id: &_, answer: &_| encode::lift_restriction(id, answer, reason);
         self.mutate(method, request, decode::lift_restriction, encode).await
+    }
+}
+
+/// Whether the caller's role may impose this kind: what closes an account or ends its refunds takes the last word.
+fn may_impose(request: &Request<v1::ImposeRestrictionRequest>) -> Result<(), Status> {
+    let kind = request.get_ref().kind();
+    let is_last_word =
+        matches!(kind, v1::RestrictionKind::Terminated | v1::RestrictionKind::ViolationConfirmed);
+    match request.extensions().get::<Caller>() {
+        Some(caller) if is_last_word && caller.actor.role() == Role::Agent.name() => {
+            Err(status::kind_for_admins(kind.as_str_name()))
+        }
+        _ => Ok(()),
     }
 }

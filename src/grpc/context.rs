@@ -4,19 +4,19 @@ use super::Api;
 use super::addressed::Addressed;
 use super::deadline::Deadline;
 use super::gate::Caller;
+use super::observed::Seen;
 use super::status::{self, Violation};
 use crate::clock::Clock;
 use crate::command::Context;
 use crate::domain::ids::Actor;
 use crate::domain::role::Role;
-use crate::telemetry::{parent_of, trace_id_of};
+use crate::telemetry::begin_call;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The metadata key of the test clock, as payment platforms have one.
 pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
@@ -40,9 +40,11 @@ impl Api {
         request: Request<Q>,
     ) -> Result<Opened<Q>, Status> {
         let (metadata, mut extensions, message) = request.into_parts();
-        let span = span_of(method, &metadata);
-        let trace_id = span.in_scope(|| trace_id_of(metadata.as_ref()));
-        span.record("trace_id", trace_id.as_deref());
+        // An API that is served without being observed sees its calls by itself.
+        let (span, trace_id) = match extensions.remove::<Seen>() {
+            Some(seen) => (Span::current(), seen.trace_id()),
+            None => begin_call(method, metadata.as_ref()),
+        };
         // Who did not come through the gate is told nothing else.
         let caller: Caller = extensions.remove().ok_or_else(status::unauthenticated)?;
         caller.may_ask_for(message.addressee())?;
@@ -95,21 +97,6 @@ fn clock_of(metadata: &MetadataMap, development: bool) -> Result<Clock, Status> 
                 .to_owned(),
         }])),
     }
-}
-
-/// The server's span of one call, by the semantic conventions for RPC (1.45).
-fn span_of(method: &'static str, metadata: &MetadataMap) -> Span {
-    let span = tracing::info_span!(
-        "rpc",
-        otel.name = method,
-        otel.kind = "server",
-        rpc.system.name = "grpc",
-        rpc.method = method,
-        trace_id = tracing::field::Empty,
-    );
-    // Fails only when no exporter is set, and then there is nothing to link.
-    let _ = span.set_parent(parent_of(metadata.as_ref()));
-    span
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::access::{Rule, rule_of};
 use super::addressed::Addressee;
 use super::context::{TEST_CALLER_KEY, test_caller_of};
 use super::deadline::Deadline;
+use super::observed::Seen;
 use super::pace::Pace;
 use super::status::{self, Violation};
 use crate::clock::Clock;
@@ -103,7 +104,7 @@ impl Gate {
         let rule = rule_of(call.uri.path()).ok_or_else(status::no_such_method)?;
         let Rule::Roles(method, roles) = rule else { return Ok(()) };
         let caller = match self {
-            Self::Development => played(&call.headers, method, roles)?,
+            Self::Development => played(call, method, roles)?,
             Self::Guarded(trust) => proved(trust, call, method, roles).await?,
         };
         call.extensions.insert(caller);
@@ -112,12 +113,15 @@ impl Gate {
 }
 
 /// Whom a caller of a development server plays; who plays nobody may do everything.
-fn played(headers: &HeaderMap, method: &str, roles: &[Role]) -> Result<Caller, Status> {
+fn played(call: &Parts, method: &str, roles: &[Role]) -> Result<Caller, Status> {
+    let headers = &call.headers;
     let Some((actor, role)) = test_caller_of(headers)? else {
+        seen_by(call, DEVELOPMENT_CALLER);
         account_told(headers, false)?;
         let actor = Actor::parse(DEVELOPMENT_CALLER).map_err(|_| status::unauthenticated())?;
         return Ok(Caller { actor, acting: Acting::Unbound });
     };
+    seen_by(call, role.name());
     permitted(role, method, roles)?;
     let acting = account_told(headers, role == Role::Frontend)?.map_or(Acting::Unbound, Acting::For);
     Ok(Caller { actor, acting })
@@ -134,6 +138,7 @@ async fn proved(trust: &Trust, call: &Parts, method: &str, roles: &[Role]) -> Re
         status::unrecognised(fault)
     })?;
     let Recognised { actor, role, by } = &*who;
+    seen_by(call, role.name());
     if headers.contains_key(TEST_CALLER_KEY) {
         return Err(status::test_caller_forbidden());
     }
@@ -145,6 +150,13 @@ async fn proved(trust: &Trust, call: &Parts, method: &str, roles: &[Role]) -> Re
         _ => Acting::Unbound,
     };
     Ok(Caller { actor: actor.clone(), acting })
+}
+
+/// Says among the figures and on the span in which role the caller is, before anything is refused to it.
+fn seen_by(call: &Parts, role: &str) {
+    if let Some(seen) = call.extensions.get::<Seen>() {
+        seen.called_by(role);
+    }
 }
 
 fn permitted(role: Role, method: &str, roles: &[Role]) -> Result<(), Status> {

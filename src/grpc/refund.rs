@@ -28,7 +28,7 @@ impl RefundService for Api {
             }
             Evaluation::Call(call) => {
                 let account_id = call.account_id.clone();
-                let work = self.desk().call(context, call).instrument(span);
+                let work = self.change(context, call).instrument(span);
                 let answered = within(timeout, status::outcome_unknown, work).await?;
                 Ok(respond(encode::evaluate_request(&account_id, &answered.answer), answered.replayed))
             }

@@ -89,6 +89,17 @@ pub(super) fn permission_denied(role: &str, method: &str) -> Status {
     )
 }
 
+/// A kind of restriction that support alone may not impose.
+pub(super) fn kind_for_admins(kind: &str) -> Status {
+    let method = "AccountService/ImposeRestriction";
+    let details = info("PERMISSION_DENIED", &[("role", "agent"), ("method", method), ("kind", kind)]);
+    Status::with_error_details(
+        Code::PermissionDenied,
+        format!("agent callers may not impose {kind}: an admin may"),
+        details,
+    )
+}
+
 /// A frontend that did not say for whom it acts.
 pub(super) fn acting_account_missing() -> Status {
     let details = info("ACTING_ACCOUNT_MISSING", &[]);

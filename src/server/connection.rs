@@ -2,7 +2,7 @@
 
 use super::tls::Tls;
 use crate::clock::chance_below;
-use crate::grpc::Guarded;
+use crate::grpc::{Guarded, Observed};
 use crate::trust::Peer;
 use http::Request;
 use hyper::body::Incoming;
@@ -106,7 +106,11 @@ async fn listen_to(stream: TcpStream, tls: Option<Arc<Tls>>) -> io::Result<Conne
 }
 
 /// Serves a connection until its client ends it, or it is told to finish, or it is too old.
-pub(super) async fn serve(connection: Connection, services: Guarded, mut finish: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    connection: Connection,
+    services: Observed<Guarded>,
+    mut finish: watch::Receiver<bool>,
+) {
     let peer = connection.peer.clone();
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut services = services.clone();

@@ -3,7 +3,7 @@
 
 use super::connection::{Connection, introduce, serve};
 use super::tls::Tls;
-use crate::grpc::Guarded;
+use crate::grpc::{Guarded, Observed};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Serves until told to stop, then until the last call under way is answered. Dropped, it cuts every connection.
-    pub(super) async fn serve(self, services: Guarded, mut stop: oneshot::Receiver<()>) {
+    pub(super) async fn serve(self, services: Observed<Guarded>, mut stop: oneshot::Receiver<()>) {
         let Self { socket, tls, max_connections } = self;
         let mut strangers = Strangers::default();
         let mut served = JoinSet::new();

@@ -61,6 +61,19 @@ pub struct Store {
     browsing: Pool,
 }
 
+/// How much of the connections is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, those that nobody uses.
+    pub idle: u32,
+    /// Most that may be open.
+    pub limit: u32,
+    /// Transactions that wait for one to begin on.
+    pub waiting: u32,
+}
+
 impl Store {
     /// Opens the service's pool, with the rights of [`Role::App`], and checks that the database answers.
     ///
@@ -93,6 +106,18 @@ impl Store {
         let calls = Pool::lazy(options, calls, limits.acquire_timeout);
         calls.check(role).await?;
         Ok(Self { calls, browsing })
+    }
+
+    /// How much of the connections is in use now. The lanes' own are not of them.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        let (calls, browsing) = (self.calls.state(), self.browsing.state());
+        PoolState {
+            open: calls.open.saturating_add(browsing.open),
+            idle: calls.idle.saturating_add(browsing.idle),
+            limit: calls.limit.saturating_add(browsing.limit),
+            waiting: calls.waiting.saturating_add(browsing.waiting),
+        }
     }
 
     /// The connections for everything but browsing.

@@ -1,18 +1,19 @@
 //! Where a statement runs: in a transaction, or by itself on a line of its own.
 
+use super::traced::Traced;
 use super::{Error, Store, Tx};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 /// What gives the connection. It is sealed, so that no other room runs a statement of its own.
 pub(super) mod sealed {
-    use sqlx::PgConnection;
+    use crate::store::traced::Traced;
 
     pub trait Connection {
         /// Whether each statement commits by itself.
         const COMMITS: bool;
 
-        fn connection(&mut self) -> &mut PgConnection;
+        fn connection(&mut self) -> Traced<'_>;
     }
 }
 
@@ -24,7 +25,7 @@ impl<C: sealed::Connection + Send> Connected for C {}
 impl sealed::Connection for Tx {
     const COMMITS: bool = false;
 
-    fn connection(&mut self) -> &mut PgConnection {
+    fn connection(&mut self) -> Traced<'_> {
         Self::connection(self)
     }
 }
@@ -39,8 +40,8 @@ pub struct Line {
 impl sealed::Connection for Line {
     const COMMITS: bool = true;
 
-    fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    fn connection(&mut self) -> Traced<'_> {
+        Traced(&mut self.connection)
     }
 }
 

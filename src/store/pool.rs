@@ -1,11 +1,14 @@
 //! Connections that are shared, and how many may wait for one.
 
-use super::{Error, Role};
+use super::traced;
+use super::{Error, PoolState, Role};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Executor, SqlStr, Transaction};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
 
 /// Most that work or wait at once, for each connection. Past it one is refused at once: it would wait past its deadline,
 /// and who comes after it, too.
@@ -16,6 +19,23 @@ const MAX_WAITING: u32 = 64;
 pub(super) struct Pool {
     connections: PgPool,
     places: Arc<Semaphore>,
+    waiting: Arc<AtomicU32>,
+}
+
+/// Somebody who waits for a connection.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicU32) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A transaction, with its place among those that may wait.
@@ -40,7 +60,7 @@ impl Pool {
             })
             .connect_lazy_with(options);
         let places = usize::try_from(max_connections.saturating_mul(MAX_WAITING)).unwrap_or(usize::MAX);
-        Self { connections, places: Arc::new(Semaphore::new(places)) }
+        Self { connections, places: Arc::new(Semaphore::new(places)), waiting: Arc::default() }
     }
 
     /// Opens the first connection.
@@ -62,8 +82,20 @@ impl Pool {
     /// [`Error::Crowded`] when too many wait already, [`Error::Unreachable`] when no connection could be had in time.
     pub(super) async fn begin(&self, statement: SqlStr) -> Result<Begun, Error> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Crowded)?;
-        let transaction = self.connections.begin_with(statement).await?;
+        let _waiting = Waiting::among(&self.waiting);
+        let begin = self.connections.begin_with(statement);
+        let transaction = begin.instrument(traced::span_of("BEGIN")).await?;
         Ok(Begun { transaction, place })
+    }
+
+    /// How much of it is in use now.
+    pub(super) fn state(&self) -> PoolState {
+        PoolState {
+            open: self.connections.size(),
+            idle: u32::try_from(self.connections.num_idle()).unwrap_or(u32::MAX),
+            limit: self.connections.options().get_max_connections(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) async fn close(&self) {

@@ -3,9 +3,10 @@
 use super::constraint::Meaning;
 use super::deadline::TimeLeft;
 use super::pool::{Begun, Pool};
+use super::traced::{self, Traced};
 use super::{Error, Store};
 use crate::clock::chance_below;
-use sqlx::{PgConnection, Postgres};
+use sqlx::Postgres;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,8 @@ impl Tx {
         Ok(Self { inner: transaction, _place: place })
     }
 
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.inner
+    pub(super) fn connection(&mut self) -> Traced<'_> {
+        Traced(&mut self.inner)
     }
 }
 
@@ -143,7 +144,7 @@ impl Store {
         let mut tx = Tx::begin(self.calls(), time, "BEGIN").await?;
         match work.run(&mut tx).await {
             Ok(output) => {
-                tx.inner.commit().await.map_err(in_doubt)?;
+                tx.inner.commit().instrument(traced::span_of("COMMIT")).await.map_err(in_doubt)?;
                 Ok(output)
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 /// The name of the header that says which trace and span a request comes from.
-const TRACEPARENT: &str = "traceparent";
+pub(super) const TRACEPARENT: &str = "traceparent";
 
 struct Headers<'a>(&'a HeaderMap);
 
@@ -23,27 +23,15 @@ impl Extractor for Headers<'_> {
 
 /// The caller's span, to be the parent of a request's; an empty context where the
 /// headers name none, or name it wrongly.
-#[must_use]
-pub fn parent_of(headers: &HeaderMap) -> Context {
+pub(super) fn parent_of(headers: &HeaderMap) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers))
 }
 
-/// The id of the trace that a request belongs to, in 32 hexadecimal digits: the
-/// current span's, or, where traces are not exported, the caller's.
-#[must_use]
-pub fn trace_id_of(headers: &HeaderMap) -> Option<String> {
-    super::current_trace_id().or_else(|| {
-        let header = headers.get(TRACEPARENT)?.to_str().ok()?;
-        trace_id_from_traceparent(header)
-    })
-}
-
-/// The trace id in a `traceparent` header, `None` where the header is malformed.
+/// The trace id and the flags in a `traceparent` header, `None` where the header is malformed.
 ///
 /// By the standard's section 3.2: four fields, lower-case hexadecimal digits, no
 /// field of zeros, version `ff` forbidden; a higher version may have more fields.
-#[must_use]
-pub fn trace_id_from_traceparent(header: &str) -> Option<String> {
+pub(super) fn trace_id_from_traceparent(header: &str) -> Option<(&str, u8)> {
     let mut fields = header.trim().split('-');
     let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let has_more = fields.next().is_some();
@@ -52,6 +40,8 @@ pub fn trace_id_from_traceparent(header: &str) -> Option<String> {
     };
     let is_id = |field: &str, digits| is_hex(field, digits) && field.bytes().any(|byte| byte != b'0');
     let is_version = is_hex(version, 2) && version != "ff" && (version != "00" || !has_more);
-    let holds = is_version && is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2);
-    holds.then(|| trace.to_owned())
+    if !(is_version && is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2)) {
+        return None;
+    }
+    Some((trace, u8::from_str_radix(flags, 16).ok()?))
 }

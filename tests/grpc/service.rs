@@ -70,6 +70,14 @@ impl Service {
         Self { running, channel, endpoint, url, watch }
     }
 
+    /// The same service, showing its figures.
+    pub(crate) async fn with_metrics(self) -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        // Longer than any test: what is looked up once at the start is what was there then.
+        let running = self.running.with_metrics(listen, Duration::from_mins(10)).await.unwrap();
+        Self { running, ..self }
+    }
+
     /// Ends the server and waits until its connections are gone.
     pub(crate) async fn stop(self) {
         drop(self.channel);

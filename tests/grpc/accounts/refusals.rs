@@ -41,6 +41,23 @@ async fn what_is_not_there_is_not_found_and_found_when_it_comes() {
 }
 
 #[tokio::test]
+async fn support_alone_neither_closes_an_account_nor_confirms_a_violation() {
+    let service = Service::start().await;
+    service.bought("ada", "pay-1", NOON).await;
+    for kind in [Kind::Terminated, Kind::ViolationConfirmed] {
+        let imposed = restriction("ada", kind);
+        let refused = service.accounts().impose_restriction(by(KIM, NOON, imposed.clone())).await;
+        assert_eq!(reason(refused), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()));
+        assert!(service.account("ada").await.standing.is_empty(), "{kind:?} by an agent");
+        service.accounts().impose_restriction(by(LEE, ONE, imposed)).await.unwrap();
+        assert_eq!(standing(&service.account("ada").await), [kind]);
+        let lift = lift("ada", &service.account("ada").await.restrictions[0].restriction_id);
+        service.accounts().lift_restriction(by(LEE, TWO, lift)).await.unwrap();
+    }
+    service.audited().await;
+}
+
+#[tokio::test]
 async fn what_was_lifted_is_not_lifted_again() {
     let service = Service::start().await;
     let imposed = service.restricted("ada", "suspended", NOON).await;

@@ -61,7 +61,7 @@ impl Life {
 
     pub(crate) async fn deliver(&mut self, payment: usize, credits: i64) {
         let request = delivery(&self.account_id, &self.payments[payment].id, credits, &self.at());
-        let answer = self.service.credits().deliver_credits(self.by("worker:mill", request)).await;
+        let answer = self.service.credits().deliver_credits(self.by("payments:hook", request)).await;
         if let Err(status) = answer {
             self.refused(&status, &["PURCHASE_REFUNDED", "DELIVERY_EXCEEDS_PURCHASE"]);
         }
@@ -73,7 +73,7 @@ impl Life {
             outcome: Some(Outcome::Undeliverable(never)),
             ..delivery(&self.account_id, &self.payments[payment].id, 1, &self.at())
         };
-        self.service.credits().deliver_credits(self.by("worker:mill", request)).await.unwrap();
+        self.service.credits().deliver_credits(self.by("payments:hook", request)).await.unwrap();
     }
 
     pub(crate) async fn gift(&mut self) {
