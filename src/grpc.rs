@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
-use tracing::Instrument;
 
 pub use gate::{Gate, Guarded, Quota};
 pub use observed::{Observed, method_names};
@@ -54,7 +53,6 @@ pub struct Api {
 struct Shared {
     desk: Desk,
     development: bool,
-    request_timeout: Duration,
     decisions: Decisions,
 }
 
@@ -62,10 +60,8 @@ impl Api {
     /// An API over a desk, to be served behind a [`Gate`]: without one it answers nobody. In `development` callers may
     /// bring a test clock.
     #[must_use]
-    pub fn new(desk: Desk, development: bool, request_timeout: Duration) -> Self {
-        Self {
-            shared: Arc::new(Shared { desk, development, request_timeout, decisions: Decisions::default() }),
-        }
+    pub fn new(desk: Desk, development: bool) -> Self {
+        Self { shared: Arc::new(Shared { desk, development, decisions: Decisions::default() }) }
     }
 
     /// What is counted of the decisions made here.
@@ -99,32 +95,28 @@ impl Api {
     /// The whole of a call that a lane does.
     async fn hot<Q: Addressed, H: Hot, R>(
         &self,
-        method: &'static str,
         request: Request<Q>,
         decode: impl FnOnce(Q, DateTime<Utc>) -> Result<Call<H>, Status>,
         encode: impl FnOnce(&AccountId, &H::Answer) -> R,
     ) -> Result<Response<R>, Status> {
-        let Opened { context, span, timeout, message } = self.open(method, request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
-        let work = self.desk().hot(context, call).instrument(span);
-        let answered = within(timeout, status::outcome_unknown, work).await?;
+        let answered = within(timeout, status::outcome_unknown, self.desk().hot(context, call)).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 
     /// The whole of a call that changes one account.
     async fn mutate<Q: Addressed, M: Mutation, R>(
         &self,
-        method: &'static str,
         request: Request<Q>,
         decode: impl FnOnce(Q, DateTime<Utc>) -> Result<Call<M>, Status>,
         encode: impl FnOnce(&AccountId, &M::Answer) -> R,
     ) -> Result<Response<R>, Status> {
-        let Opened { context, span, timeout, message } = self.open(method, request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let call = decode(message, context.clock.now())?;
         let account_id = call.account_id.clone();
-        let answered =
-            within(timeout, status::outcome_unknown, self.change(context, call).instrument(span)).await?;
+        let answered = within(timeout, status::outcome_unknown, self.change(context, call)).await?;
         Ok(respond(encode(&account_id, &answered.answer), answered.replayed))
     }
 

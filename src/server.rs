@@ -164,7 +164,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let desk = Desk::new(store.clone(), policies);
-    let api = Api::new(desk.clone(), gate.is_development(), limits.request_timeout);
+    let api = Api::new(desk.clone(), gate.is_development());
     let routes = api
         .routes()
         .add_service(health_service)

@@ -65,7 +65,8 @@ impl Reading for Owner {
     type Answer = AccountId;
 
     async fn read(&self, tx: &mut Tx) -> Result<AccountId, Error> {
-        tx.find_account_of_chargeback(self.0).await?.ok_or_else(not_found)
+        let (kept_at, _) = tx.find_chargeback_by_id(self.0).await?.ok_or_else(not_found)?;
+        Ok(kept_at)
     }
 }
 

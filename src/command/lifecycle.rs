@@ -68,9 +68,7 @@ pub(super) async fn reopen(
     refund_request_id: RefundRequestId,
 ) -> Result<(), Error> {
     let (account_id, now) = (session.account_id, session.now);
-    let Some(request) = session.tx.find_request(account_id, refund_request_id).await? else {
-        return Err(Error::Broken("a refund answers no request"));
-    };
+    let request = load_answered(session, refund_request_id).await?;
     let was_waiting = request.stage().awaits_us();
     let was_open = request.stage().is_open();
     let Ok(mut request) = request.after(Step::Reopen, now) else { return Ok(()) };
@@ -94,11 +92,18 @@ pub(super) async fn settle(
     refund_request_id: RefundRequestId,
 ) -> Result<(), Error> {
     let (account_id, now) = (session.account_id, session.now);
-    let Some(request) = session.tx.find_request(account_id, refund_request_id).await? else {
-        return Err(Error::Broken("a refund answers no request"));
-    };
+    let request = load_answered(session, refund_request_id).await?;
     match request.after(Step::Settle, now) {
         Ok(settled) => Ok(session.writing().update_request(account_id, &settled).await?),
         Err(_) => Ok(()),
     }
+}
+
+/// The request that a refund answers.
+async fn load_answered(
+    session: &mut Session<'_>,
+    refund_request_id: RefundRequestId,
+) -> Result<RefundRequest, Error> {
+    let request = session.tx.find_request(session.account_id, refund_request_id).await?;
+    request.ok_or(Error::Broken("a refund answers no request"))
 }

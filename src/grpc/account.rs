@@ -9,7 +9,6 @@ use crate::domain::role::Role;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
 use tonic::{Request, Response, Status};
-use tracing::Instrument;
 
 #[tonic::async_trait]
 impl AccountService for Api {
@@ -17,11 +16,10 @@ impl AccountService for Api {
         &self,
         request: Request<v1::GetAccountRequest>,
     ) -> Result<Response<v1::GetAccountResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.AccountService/GetAccount", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let query = decode::get_account(message, context.clock.now())?;
         let account_id = query.account_id.clone();
-        let read = self.desk().get_account(query).instrument(span);
+        let read = self.desk().get_account(query);
         let (view, words) = within(timeout, status::deadline_exceeded, read).await?;
         let words = if is_desk(&context) { words } else { Words::new() };
         Ok(respond(encode::get_account(&account_id, &view, &words), false))
@@ -31,21 +29,19 @@ impl AccountService for Api {
         &self,
         request: Request<v1::ImposeRestrictionRequest>,
     ) -> Result<Response<v1::ImposeRestrictionResponse>, Status> {
-        let method = "makegood.v1.AccountService/ImposeRestriction";
         may_impose(&request)?;
         let reason = request.get_ref().reason.clone();
         let encode = |id: &_, answer: &_| encode::impose_restriction(id, answer, reason);
-        self.mutate(method, request, decode::impose_restriction, encode).await
+        self.mutate(request, decode::impose_restriction, encode).await
     }
 
     async fn lift_restriction(
         &self,
         request: Request<v1::LiftRestrictionRequest>,
     ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
-        let method = "makegood.v1.AccountService/LiftRestriction";
         let reason = request.get_ref().reason.clone();
         let encode = |id: &_, answer: &_| encode::lift_restriction(id, answer, reason);
-        self.mutate(method, request, decode::lift_restriction, encode).await
+        self.mutate(request, decode::lift_restriction, encode).await
     }
 }
 

@@ -10,13 +10,11 @@ use crate::clock::Clock;
 use crate::command::Context;
 use crate::domain::ids::Actor;
 use crate::domain::role::Role;
-use crate::telemetry::begin_call;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
-use tracing::Span;
 
 /// The metadata key of the test clock, as payment platforms have one.
 pub(super) const TEST_CLOCK_KEY: &str = "makegood-test-clock";
@@ -27,35 +25,27 @@ pub(super) const TEST_CALLER_KEY: &str = "makegood-test-caller";
 /// A call with everything about it read.
 pub(super) struct Opened<Q> {
     pub(super) context: Context,
-    pub(super) span: Span,
     pub(super) timeout: Duration,
     pub(super) message: Q,
 }
 
 impl Api {
-    /// Reads the metadata of a call to `method`, given as `package.Service/Method`.
-    pub(super) fn open<Q: Addressed>(
-        &self,
-        method: &'static str,
-        request: Request<Q>,
-    ) -> Result<Opened<Q>, Status> {
+    /// Reads the metadata of a call, and what was found of it on the way here.
+    pub(super) fn open<Q: Addressed>(&self, request: Request<Q>) -> Result<Opened<Q>, Status> {
         let (metadata, mut extensions, message) = request.into_parts();
-        // An API that is served without being observed sees its calls by itself.
-        let (span, trace_id) = match extensions.remove::<Seen>() {
-            Some(seen) => (Span::current(), seen.trace_id()),
-            None => begin_call(method, metadata.as_ref()),
-        };
         // Who did not come through the gate is told nothing else.
         let caller: Caller = extensions.remove().ok_or_else(status::unauthenticated)?;
+        let deadline: Deadline = extensions.remove().ok_or_else(status::unauthenticated)?;
         caller.may_ask_for(message.addressee())?;
         let clock = clock_of(&metadata, self.shared.development)?;
+        let trace_id = extensions.remove::<Seen>().and_then(|seen| seen.trace_id());
         let context = Context { caller: caller.actor, trace_id, clock };
         // What nobody waits for any more is not begun.
-        let timeout = extensions.remove().map_or(self.shared.request_timeout, Deadline::left);
+        let timeout = deadline.left();
         if timeout.is_zero() {
             return Err(status::deadline_exceeded());
         }
-        Ok(Opened { context, span, timeout, message })
+        Ok(Opened { context, timeout, message })
     }
 }
 

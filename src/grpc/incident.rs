@@ -24,10 +24,9 @@ impl IncidentService for Api {
         &self,
         request: Request<v1::DeclareIncidentRequest>,
     ) -> Result<Response<v1::DeclareIncidentResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.IncidentService/DeclareIncident", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let IncidentCall { request_id, message } = decode::declare_incident(message, context.clock.now())?;
-        let work = self.desk().declare_incident(context, request_id, message).instrument(span);
+        let work = self.desk().declare_incident(context, request_id, message);
         let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode::declare_incident(&answered.answer), answered.replayed))
     }
@@ -36,10 +35,9 @@ impl IncidentService for Api {
         &self,
         request: Request<v1::ResolveIncidentRequest>,
     ) -> Result<Response<v1::ResolveIncidentResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.IncidentService/ResolveIncident", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let IncidentCall { request_id, message } = decode::resolve_incident(message, context.clock.now())?;
-        let work = self.desk().resolve_incident(context, request_id, message).instrument(span);
+        let work = self.desk().resolve_incident(context, request_id, message);
         let answered = within(timeout, status::outcome_unknown, work).await?;
         Ok(respond(encode::resolve_incident(&answered.answer), answered.replayed))
     }
@@ -48,10 +46,9 @@ impl IncidentService for Api {
         &self,
         request: Request<v1::ListIncidentsRequest>,
     ) -> Result<Response<v1::ListIncidentsResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.IncidentService/ListIncidents", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let IncidentPage { filter, size, arguments } = decode::list_incidents(message, context.clock.now())?;
-        let read = self.desk().list_incidents(filter).instrument(span);
+        let read = self.desk().list_incidents(filter);
         let mut incidents = within(timeout, status::deadline_exceeded, read).await?;
         let more = incidents.len() > size;
         incidents.truncate(size);
@@ -67,15 +64,13 @@ impl IncidentService for Api {
         &self,
         request: Request<v1::RestoreIncidentRequest>,
     ) -> Result<Response<Self::RestoreIncidentStream>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.IncidentService/RestoreIncident", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let IncidentCall { request_id, message } = decode::restore_incident(message, context.clock.now())?;
-        let begin =
-            self.desk().begin_restoration(context.clone(), request_id, message).instrument(span.clone());
+        let begin = self.desk().begin_restoration(context.clone(), request_id, message);
         let answered = within(timeout, status::outcome_unknown, begin).await?;
         let (progress, messages) = mpsc::channel(PROGRESS_AHEAD);
         let run = Run { desk: self.desk().clone(), context, progress };
-        tokio::spawn(run.finish(answered.answer).instrument(span));
+        tokio::spawn(run.finish(answered.answer).in_current_span());
         Ok(respond(ReceiverStream::new(messages), answered.replayed))
     }
 }

@@ -1,13 +1,11 @@
 //! What every call is seen as from outside: its span, its place among the figures, and how it ended. Around everything
 //! else, so that a call that was refused, broke off, or asked for what does not exist is seen as well.
 
+use super::access::METHODS;
 use crate::command::StoredDecision;
-use crate::proto::DESCRIPTOR;
 use crate::telemetry::{Calls, MethodIndex, RoleIndex, begin_call, code_name};
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
-use prost::Message;
-use prost_types::FileDescriptorSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,18 +29,8 @@ const OURS: [Code; 6] = [
 ];
 
 /// Every method of the API, as `package.Service/Method`.
-#[must_use]
-pub fn method_names() -> Vec<String> {
-    // Reflection reads the same bytes when the server starts, and would say what is wrong with them.
-    let files = FileDescriptorSet::decode(DESCRIPTOR).unwrap_or_default().file;
-    let own = files.iter().filter(|file| file.package().starts_with("makegood."));
-    own.flat_map(|file| {
-        file.service.iter().flat_map(|service| {
-            let path = format!("{}.{}", file.package(), service.name());
-            service.method.iter().map(move |method| format!("{path}/{}", method.name()))
-        })
-    })
-    .collect()
+pub fn method_names() -> impl Iterator<Item = String> {
+    METHODS.iter().map(|(method, _)| format!("makegood.v1.{method}"))
 }
 
 /// A call as it is seen: goes with the request, to be told who calls.

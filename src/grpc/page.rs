@@ -19,6 +19,12 @@ const VERSION: u8 = 1;
 /// may read is asked of the arguments, never of the token.
 const DIGEST_BYTES: usize = 16;
 
+/// How many items a caller's page has; `None` when it asks for fewer than none.
+pub(super) fn size_of(told: i32) -> Option<usize> {
+    let size = if told == 0 { DEFAULT_SIZE } else { told.min(MAX_SIZE) };
+    usize::try_from(size).ok()
+}
+
 /// A list with all its arguments but the page's.
 pub(super) struct List<'a, A> {
     /// Its RPC.
@@ -48,11 +54,7 @@ impl<'a> List<'a, ListPolicies> {
 impl<A: Serialize> List<'_, A> {
     /// The page that a caller asks for. `page_size` may change from page to page, the other arguments may not.
     pub(super) fn page(&self, page_size: i32, page_token: &str) -> Result<PageRequest, Status> {
-        let size = match page_size {
-            0 => DEFAULT_SIZE,
-            told => told.min(MAX_SIZE),
-        };
-        let size = usize::try_from(size).map_err(|_| {
+        let size = size_of(page_size).ok_or_else(|| {
             let description = "must not be negative".to_owned();
             status::invalid(vec![status::Violation { field: "page_size".to_owned(), description }])
         })?;

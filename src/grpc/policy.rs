@@ -22,10 +22,9 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::GetPolicyRequest>,
     ) -> Result<Response<v1::GetPolicyResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/GetPolicy", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let query = decode::get_policy(message, context.clock.now())?;
-        let read = self.desk().get_policy(query).instrument(span);
+        let read = self.desk().get_policy(query);
         let policy = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::get_policy(&policy), false))
     }
@@ -34,10 +33,9 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::ListPoliciesRequest>,
     ) -> Result<Response<v1::ListPoliciesResponse>, Status> {
-        let Opened { context: _, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/ListPolicies", request)?;
+        let Opened { context: _, timeout, message } = self.open(request)?;
         let (query, page) = decode::list_policies(message)?;
-        let read = self.desk().list_policies(page).instrument(span);
+        let read = self.desk().list_policies(page);
         let page = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::list_policies(&query, &page), false))
     }
@@ -46,10 +44,9 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::CheckPolicyRequest>,
     ) -> Result<Response<v1::CheckPolicyResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/CheckPolicy", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let document = decode::check_policy(message, context.clock.now())?;
-        let read = self.desk().check_policy(document).instrument(span);
+        let read = self.desk().check_policy(document);
         let checked = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::check_policy(&checked), false))
     }
@@ -58,15 +55,14 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::PublishPolicyRequest>,
     ) -> Result<Response<v1::PublishPolicyResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/PublishPolicy", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let Answered { answer, replayed } = match decode::publish_policy(message, context.clock.now())? {
             Publication::Call(request_id, order) => {
-                let work = self.desk().publish_policy(context, request_id, order).instrument(span);
+                let work = self.desk().publish_policy(context, request_id, order);
                 within(timeout, status::outcome_unknown, work).await?
             }
             Publication::Preview(order) => {
-                let read = self.desk().preview_policy(context, order).instrument(span);
+                let read = self.desk().preview_policy(context, order);
                 let answer = within(timeout, status::deadline_exceeded, read).await?;
                 Answered { answer, replayed: false }
             }
@@ -80,13 +76,12 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::BacktestPolicyRequest>,
     ) -> Result<Response<Self::BacktestPolicyStream>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/BacktestPolicy", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let query = decode::backtest_policy(message, context.clock.now())?;
-        let begin = self.desk().begin_backtest(query).instrument(span.clone());
+        let begin = self.desk().begin_backtest(query);
         let backtest = within(timeout, status::deadline_exceeded, begin).await?;
         let (updates, messages) = mpsc::channel(PROGRESS_AHEAD);
-        tokio::spawn(finish(backtest, updates).instrument(span));
+        tokio::spawn(finish(backtest, updates).in_current_span());
         Ok(respond(ReceiverStream::new(messages), false))
     }
 
@@ -94,10 +89,9 @@ impl PolicyService for Api {
         &self,
         request: Request<v1::ReplayDecisionRequest>,
     ) -> Result<Response<v1::ReplayDecisionResponse>, Status> {
-        let Opened { context, span, timeout, message } =
-            self.open("makegood.v1.PolicyService/ReplayDecision", request)?;
+        let Opened { context, timeout, message } = self.open(request)?;
         let query = decode::replay_decision(message, context.clock.now())?;
-        let read = self.desk().replay_decision(query).instrument(span);
+        let read = self.desk().replay_decision(query);
         let answer = within(timeout, status::deadline_exceeded, read).await?;
         Ok(respond(encode::replay_decision(&answer), false))
     }

@@ -54,7 +54,8 @@ impl Listener {
     }
 }
 
-async fn accept(socket: &TcpListener) -> TcpStream {
+/// The next connection, however long the system refuses to make one.
+pub(super) async fn accept(socket: &TcpListener) -> TcpStream {
     loop {
         match socket.accept().await {
             Ok((stream, _)) => return stream,

@@ -1,6 +1,5 @@
 //! What persons found disputes to be.
 
-use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::chargeback::Determined;
 use crate::domain::credits::Credits;
@@ -20,28 +19,6 @@ pub struct NewDetermination<'a> {
 }
 
 impl Tx {
-    /// The account of a dispute; [`AccountId::unmatched`] while its payment is not recorded.
-    ///
-    /// # Errors
-    /// A failure of the database.
-    pub async fn find_account_of_chargeback(
-        &mut self,
-        chargeback_id: ChargebackId,
-    ) -> Result<Option<AccountId>, Error> {
-        let account_id = sqlx::query_scalar!(
-            "SELECT account_id FROM chargeback WHERE chargeback_id = $1",
-            chargeback_id.0
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        let place = Place { table: "chargeback", key: &chargeback_id };
-        match account_id {
-            Some(waiting) if waiting.is_empty() => Ok(Some(AccountId::unmatched())),
-            Some(account_id) => place.id("account_id", account_id).map(Some),
-            None => Ok(None),
-        }
-    }
-
     /// Keeps a determination, for ever, and returns its number among those of its dispute.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! Connections that are shared, and how many may wait for one.
 
-use super::traced;
-use super::{Error, PoolState, Role};
+use super::{Error, PoolState, Role, traced};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Executor, SqlStr, Transaction};
 use std::sync::Arc;

@@ -47,6 +47,7 @@ mod random;
 mod reflected;
 mod refund_reads;
 mod replays;
+mod replicas;
 mod restorations;
 mod roles;
 mod running;

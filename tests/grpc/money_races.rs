@@ -1,6 +1,7 @@
 //! Money and credits that may go two ways at once, decided at two replicas: whoever comes first, the customer has as
 //! much, and never more than was paid.
 
+use crate::replicas::{audited, both};
 use crate::service::{Service, capture, chargeback, evaluate, hold, reason, release, restore, usd, when};
 use makegood::proto::makegood::v1;
 use tokio::task::JoinSet;
@@ -9,17 +10,6 @@ use v1::{ChargebackEventKind as Event, Claim};
 const NOON: &str = "2025-03-03T12:00:00Z";
 const ONE: &str = "2025-03-03T13:00:00Z";
 const ROUNDS: usize = 20;
-
-async fn both() -> [Service; 2] {
-    let service = Service::start().await;
-    let replica = service.replica().await;
-    [service, replica]
-}
-
-async fn audited([service, replica]: [Service; 2]) {
-    replica.stop().await;
-    service.audited().await;
-}
 
 /// What was paid for a payment, and what of it was paid back, is on its way, and was returned by the bank.
 async fn money(service: &Service, payment_id: &str) -> (i64, i64, i64, i64) {

@@ -1,5 +1,6 @@
 //! Storms: a hundred times the same call at once, at two replicas over one database.
 
+use crate::replicas::{audited, both};
 use crate::service::{
     Service, by_payment, capture, chargeback, delivery, evaluate, hold, is_replayed, purchase, reason,
     refund_result, release, request_id, restore, when,
@@ -39,17 +40,6 @@ fn one_answer<T: PartialEq + std::fmt::Debug>(method: &str, answers: Vec<Result<
     assert_eq!((first, answers.len()), (1, STORM), "{method}");
     assert!(answers.windows(2).all(|pair| pair[0].get_ref() == pair[1].get_ref()), "{method}");
     answers.into_iter().next().unwrap().into_inner()
-}
-
-async fn both() -> [Service; 2] {
-    let service = Service::start().await;
-    let replica = service.replica().await;
-    [service, replica]
-}
-
-async fn audited([service, replica]: [Service; 2]) {
-    replica.stop().await;
-    service.audited().await;
 }
 
 fn grant(account_id: &str, credits: i64) -> v1::GrantCreditsRequest {

@@ -4,6 +4,7 @@ use crate::command::{PurchaseReference, TimeWindow};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{Attempt, InvalidId, JobId, PaymentId, Provider, PurchaseId, RequestId, check_text};
 use crate::domain::money::{Currency, Money};
+use crate::grpc::page::size_of;
 use crate::grpc::status::{self, Violation};
 use crate::proto::makegood::v1;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,12 +22,6 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// 2200-01-01T00:00:00Z in seconds: an expiry later than this is a mistake; leave it out for "never".
 const LATEST_EXPIRY: i64 = 7_258_118_400;
-
-/// Items on a page when the caller does not say.
-const DEFAULT_PAGE_SIZE: i32 = 50;
-
-/// Most items on a page; who asks for more gets these.
-const MAX_PAGE_SIZE: i32 = 500;
 
 const MISSING: &str = "is required";
 
@@ -221,8 +216,7 @@ impl Fields {
 
     /// How many items a page has at most (AIP-158).
     pub(super) fn page_size(&mut self, told: i32) -> Option<usize> {
-        let size = if told == 0 { DEFAULT_PAGE_SIZE } else { told.min(MAX_PAGE_SIZE) };
-        usize::try_from(size).ok().or_else(|| self.wrong("page_size", "must not be negative"))
+        size_of(told).or_else(|| self.wrong("page_size", "must not be negative"))
     }
 
     /// An id of ours that may be left out.

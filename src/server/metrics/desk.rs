@@ -33,9 +33,11 @@ impl DeskFigures {
             Scale::Pieces,
             to.encode_descriptor(name, help, None, MetricType::Histogram)?,
         )?;
-        let queued: Vec<_> = self.desk.queued().into_iter().enumerate().collect();
-        let queued: Vec<_> = queued
+        let queued: Vec<_> = self
+            .desk
+            .queued()
             .into_iter()
+            .enumerate()
             .map(|(lane, waiting)| ([("lane", lane.to_string())], whole(waiting)))
             .collect();
         let help = "Hot operations that wait in a lane";

@@ -2,6 +2,7 @@
 //! once, and over soon.
 
 use super::page;
+use crate::server::listener::accept;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -22,9 +23,6 @@ const MAX_CONNECTIONS: usize = 16;
 /// Longest that a connection lives: a reader that says nothing leaves its place to others.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long to wait when the machine has no room for a connection.
-const BREATH: Duration = Duration::from_millis(100);
-
 /// Most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
@@ -34,10 +32,7 @@ pub(super) async fn serve(listener: TcpListener, registry: Arc<Registry>) {
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(BREATH).await;
-            continue;
-        };
+        let stream = accept(&listener).await;
         let registry = Arc::clone(&registry);
         tokio::spawn(async move {
             // Whoever leaves early or says what is no HTTP is told nothing.

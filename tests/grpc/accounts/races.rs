@@ -1,21 +1,11 @@
 //! Restrictions against what they forbid, at two replicas at once.
 
 use super::*;
+use crate::replicas::{audited, both};
 use tokio::task::JoinSet;
 use v1::ChargebackEventKind as Event;
 
 const ROUNDS: usize = 20;
-
-async fn both() -> [Service; 2] {
-    let service = Service::start().await;
-    let replica = service.replica().await;
-    [service, replica]
-}
-
-async fn audited([service, replica]: [Service; 2]) {
-    replica.stop().await;
-    service.audited().await;
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_hold_comes_after_the_restriction_that_forbids_it() {

@@ -6,7 +6,6 @@ use makegood::grpc::Api;
 use makegood::policy::SHIPPED;
 use makegood::proto::makegood::v1;
 use makegood::store::{Limits, Store};
-use std::time::Duration;
 use tonic::{Code, Request};
 use v1::Claim;
 
@@ -94,7 +93,7 @@ async fn outside_development_nobody_is_served_without_authentication() {
     let service = Service::start().await;
     let store = Store::connect(&service.url, Limits::default()).await.unwrap();
     let desk = Desk::new(store.clone(), Policies::parse(SHIPPED).unwrap());
-    let api = Api::new(desk, false, Duration::from_secs(5));
+    let api = Api::new(desk, false);
     let rows = service.rows().await;
     // Nobody can be recognised yet, and who is not recognised is not told about clocks either.
     for request in [when(NOON, purchase("ada", "pay-1", NOON)), Request::new(purchase("ada", "pay-1", NOON))]
