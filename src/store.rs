@@ -15,6 +15,7 @@ mod deadline;
 mod decision;
 mod determination;
 mod entry;
+mod erasure;
 mod error;
 mod evidence;
 mod evidence_pack;
@@ -46,9 +47,9 @@ mod transact;
 
 pub use account::AccountRow;
 pub use audit::{
-    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
-    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold, AuditUnwitnessed, AuditUsage,
-    ServerSetting, Snapshot,
+    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEmptied, AuditEntry, AuditErasure,
+    AuditHeld, AuditKey, AuditLot, AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold,
+    AuditUnwitnessed, AuditUsage, ServerSetting, Snapshot,
 };
 pub use case_file::PurchaseCredits;
 pub use chargeback_list::{ChargebackFilter, ChargebackPlace};

@@ -8,6 +8,7 @@ use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use crate::domain::money::Money;
 use crate::domain::purchase::{DisputeState, Purchase, PurchaseKind};
+use crate::domain::redacted::Redacted;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub struct RecordPurchase {
     /// When its credits expire.
     pub credits_expire_at: Option<DateTime<Utc>>,
     /// Whatever else the caller knows.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Redacted<BTreeMap<String, String>>,
 }
 
 impl Mutation for RecordPurchase {

@@ -47,7 +47,7 @@ pub(crate) async fn found_in(url: &str, since: Option<&str>, now: &str) -> Vec<V
     let tally = audit::run(&store, scope, &mut heard).await.unwrap();
     store.close().await;
     assert_eq!(tally.violations, u64::try_from(heard.violations.len()).unwrap());
-    assert_eq!(heard.parts.len(), 13, "{:?}", heard.parts);
+    assert_eq!(heard.parts.len(), 14, "{:?}", heard.parts);
     heard.violations.retain(|violation| !NOT_DURABLE.contains(&violation.key.as_str()));
     heard.violations
 }

@@ -1,5 +1,6 @@
 //! Credits that persons give and take.
 
+use crate::canary::words;
 use crate::history::entries;
 use crate::service::{Service, by_payment, fields, hold, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
@@ -17,7 +18,7 @@ pub(crate) fn grant(account_id: &str, source: LotSource, credits: i64) -> v1::Gr
         account_id: account_id.to_owned(),
         source: source.into(),
         credits,
-        reason: "welcome credits".to_owned(),
+        reason: words("welcome credits"),
         reference: "spring".to_owned(),
         ..Default::default()
     }
@@ -30,7 +31,7 @@ fn revoke(account_id: &str, target: Target, credits: Option<i64>) -> v1::RevokeC
         target: Some(target),
         credits,
         clause: "3.3".to_owned(),
-        reason: "referral abuse confirmed".to_owned(),
+        reason: words("referral abuse confirmed"),
     }
 }
 
@@ -117,7 +118,7 @@ async fn a_grant_sent_twice_gives_once_and_a_new_one_for_the_same_occasion_gives
     assert!(!is_replayed(&first) && is_replayed(&second));
     assert_eq!(first.into_inner(), second.into_inner());
     assert_eq!(service.balance("ada", ONE).await, (20, 0, 0));
-    let other = v1::GrantCreditsRequest { reason: "another".to_owned(), ..request };
+    let other = v1::GrantCreditsRequest { reason: words("another"), ..request };
     let refused = service.credits().grant_credits(when(ONE, other)).await;
     assert_eq!(reason(refused), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
     granted(&service, LotSource::Promotion, 20).await;

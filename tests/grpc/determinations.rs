@@ -1,6 +1,7 @@
 //! What persons find disputes to be, and what the policy says of that follows (§6, §3.3).
 
 use crate::accounts::{by, restriction, standing};
+use crate::canary::words;
 use crate::policy_versions::{publish, version};
 use crate::service::{Service, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
@@ -24,7 +25,7 @@ pub(crate) fn determination(chargeback_id: &str, found: Found) -> v1::DetermineC
         request_id: request_id(),
         chargeback_id: chargeback_id.to_owned(),
         determination: found.into(),
-        reason: "third dispute over used credits".to_owned(),
+        reason: words("third dispute over used credits"),
         account_id: String::new(),
     }
 }
@@ -169,7 +170,7 @@ async fn the_same_finding_again_changes_nothing_even_what_a_person_lifted_since(
     service.lifted(blocked, "ada", TWO).await;
     let rows = service.rows().await;
     let again = v1::DetermineChargebackRequest {
-        reason: "and once more".to_owned(),
+        reason: words("and once more"),
         ..determination(&id, Found::Abusive)
     };
     let again = service.refunds().determine_chargeback(by(LEE, THREE, again)).await.unwrap().into_inner();

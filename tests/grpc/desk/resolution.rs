@@ -1,6 +1,7 @@
 //! `ResolveRefundRequest`: a person decides, within what the ledger, the policy and another pair of eyes allow.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{reason, refund_result, timestamp, usd};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -51,8 +52,7 @@ async fn a_person_approves_what_is_unused_and_the_ledger_moves_exactly_that() {
 async fn a_person_denies_with_clauses_and_a_sentence() {
     let service = Service::start().await;
     let request = in_review(&service).await;
-    let no =
-        v1::ResolveRefundRequestRequest { note: "third time".to_owned(), ..resolution(&request, denial()) };
+    let no = v1::ResolveRefundRequestRequest { note: words("third time"), ..resolution(&request, denial()) };
     let answer = resolve_by(&service, MARIA, TUESDAY, no).await.unwrap().into_inner();
     let (after, decision) = (answer.refund_request.unwrap(), answer.decision.unwrap());
     assert_eq!((after.stage(), after.closed_at), (Stage::Denied, Some(timestamp(TUESDAY))));
@@ -70,7 +70,7 @@ async fn a_person_asks_and_the_answer_goes_through_the_policy_again() {
     let request = in_review(&service).await;
     let question = resolve::Ask {
         requested_details: vec!["logs".to_owned(), "attempted_at".to_owned()],
-        sentence: "Which attempts do you mean (§5.2)?".to_owned(),
+        sentence: words("Which attempts do you mean (§5.2)?"),
     };
     let ask = resolution(&request, resolve::Resolution::Ask(question));
     let answer = resolve_by(&service, MARIA, TUESDAY, ask).await.unwrap().into_inner();
@@ -179,8 +179,8 @@ async fn keeping_a_request_leaves_it_with_a_note_and_somebody_to_work_on_it() {
     let service = Service::start().await;
     let request = in_review(&service).await;
     let mine = v1::ResolveRefundRequestRequest {
-        reason: "waiting for the invoice".to_owned(),
-        note: "asked accounting".to_owned(),
+        reason: words("waiting for the invoice"),
+        note: words("asked accounting"),
         assignee: Some(KIM.to_owned()),
         ..resolution(&request, keep())
     };

@@ -1,6 +1,7 @@
 //! `WithdrawRefundRequest`, and the rule of one open request for each purchase.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{reason, timestamp};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -9,8 +10,7 @@ use tonic_types::StatusExt;
 async fn a_request_can_be_taken_back_until_it_is_decided() {
     let service = Service::start().await;
     let request = in_review(&service).await;
-    let told =
-        v1::WithdrawRefundRequestRequest { reason: "I found a use.".to_owned(), ..withdrawal(&request) };
+    let told = v1::WithdrawRefundRequestRequest { reason: words("I found a use."), ..withdrawal(&request) };
     let answer = withdraw(&service, TUESDAY, told).await.unwrap().into_inner().refund_request.unwrap();
     assert_eq!((answer.stage(), answer.closed_at), (Stage::Withdrawn, Some(timestamp(TUESDAY))));
     let again = withdraw(&service, TUESDAY, withdrawal(&request)).await;
