@@ -93,18 +93,17 @@ async fn a_grant_opens_the_account_and_keeps_who_gave_for_what_and_why() {
     .fetch_one(&mut database)
     .await
     .unwrap();
-    assert_eq!((note.0, note.1, note.2.as_deref()), (1, None, Some("welcome credits")));
-    // printf 'welcome credits' | sha256sum
-    assert_eq!(note.3, "0fbe02214941b308fd7b984161f8471d9cfa80e073340d2b49ad4e4ae4201d04");
+    assert_eq!((note.0, note.1, note.2.as_deref()), (1, None, Some(words("welcome credits").as_str())));
+    // printf 'welcome credits kestrel-canary' | sha256sum
+    assert_eq!(note.3, "0eaa45bf212df571fe464786d78386c4fbdf161bd2e703cb10fa9dc7fcf4f25d");
     for (statement, constraint) in [
-        ("UPDATE operator_note SET seq = 2", "operator_note_entry"),
-        ("UPDATE operator_note SET reason_sha256 = ''", "operator_note_digest"),
+        ("INSERT INTO operator_note SELECT 'ada', 2, NULL, 'why', repeat('0', 64)", "operator_note_entry"),
+        ("INSERT INTO operator_note SELECT 'ada', 1, NULL, 'why', ''", "operator_note_digest"),
+        ("UPDATE operator_note SET reason = NULL", "operator_note_words"),
     ] {
         let refused = sqlx::query(statement).execute(&mut database).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().constraint(), Some(constraint));
     }
-    let erased = sqlx::query("UPDATE operator_note SET reason = NULL").execute(&mut database).await.unwrap();
-    assert_eq!(erased.rows_affected(), 1, "the words can go, and the entries stay whole");
     drop(database);
     service.audited().await;
 }

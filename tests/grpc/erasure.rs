@@ -48,6 +48,11 @@ impl Service {
         self.accounts().erase_account(by(LEE, at, erasure)).await
     }
 
+    /// Erases an account.
+    pub(crate) async fn erased_account(&self, account_id: &str, at: &str) {
+        self.erase(at, erasure(account_id, "by ticket 4711")).await.unwrap();
+    }
+
     /// Erases Ada, and answers the record.
     async fn erased(&self, at: &str, reason: &str) -> v1::Erasure {
         self.erase(at, erasure("ada", reason)).await.unwrap().into_inner().erasure.unwrap()
@@ -125,8 +130,9 @@ async fn what_was_written_in_an_account_and_about_it_is_gone_and_its_books_are_n
     let books = service.books().await;
     let erasure = service.erased(AFTER, &words("by ticket 4711")).await;
     assert_eq!((erasure.ordinal, erasure.erased_by.as_str()), (1, LEE));
-    // Two claims with a paper each, one more paper, their texts; rulings, notes, sentences; reasons by hand.
-    assert_eq!(erasure.erased_texts, 22);
+    // Texts and papers of two claims and a reply; four rulings with reasons, notes and three sentences, and a withdrawal;
+    // three reasons about the account, two about credits, and what a worker saw.
+    assert_eq!(erasure.erased_texts, 3 + 3 + 4 + 4 + 3 + 1 + 3 + 2 + 1);
     assert_eq!(service.places(CANARY).await, ["account_note.text"], "its own reason");
     assert_eq!(service.books().await, books);
     assert_eq!(service.places("for good").await, for_good);

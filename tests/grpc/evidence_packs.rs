@@ -78,7 +78,7 @@ async fn month(service: &Service) -> v1::Chargeback {
     let opened = opened.into_inner().refund_request.unwrap();
     let deny = resolve::Deny {
         clauses: vec!["3.1".to_owned()],
-        sentence: words("Used credits are not refunded <b>at all</b> (§3.1)."),
+        sentence: "Used credits are not refunded <b>at all</b> (§3.1).".to_owned(),
     };
     let resolution = v1::ResolveRefundRequestRequest {
         request_id: request_id(),

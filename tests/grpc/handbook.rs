@@ -3,7 +3,6 @@
 mod excerpt;
 mod page;
 
-use crate::canary::words;
 use crate::reflected;
 use crate::service::{Service, evaluate, later, purchase, restore, usd, when};
 use chrono::TimeDelta;
@@ -91,7 +90,7 @@ async fn night(service: &Service) {
     let asks = async |account_id: &'static str, payment_id: &str, claim: Claim, at: &str| {
         let mut asked = evaluate(account_id, payment_id, claim);
         asked.details =
-            Some(v1::RequestDetails { explanation: words("I bought too many."), ..Default::default() });
+            Some(v1::RequestDetails { explanation: "I bought too many.".to_owned(), ..Default::default() });
         let mut asked = when(at, asked);
         asked.metadata_mut().insert("makegood-test-caller", "frontend:shop".parse().unwrap());
         service.refunds().evaluate_request(asked).await.unwrap();

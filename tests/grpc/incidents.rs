@@ -77,7 +77,7 @@ async fn an_incident_is_declared_once_and_ended_once() {
         let resolved = incidents.resolve_incident(when(EVENING, end)).await.unwrap().into_inner();
         let resolved = resolved.incident.unwrap();
         assert_eq!((resolved.stage(), resolved.end_time), (Stage::Resolved, Some(timestamp(TWO))));
-        assert_eq!(resolved.resolution, "power is back");
+        assert_eq!(resolved.resolution, words("power is back"));
     }
     let other = resolution(&declared.incident_id, ONE);
     let refused = incidents.resolve_incident(when(EVENING, other)).await;

@@ -57,7 +57,8 @@ impl Snapshot {
         visit_rows!(self, counts, visit)
     }
 
-    /// Every refund and purchase that should say why and does not, in an account that was never erased.
+    /// Every refund and purchase that should say why and does not, and every call that is no longer compared, in an
+    /// account that was never erased.
     ///
     /// # Errors
     /// A failure of the database.
@@ -69,10 +70,12 @@ impl Snapshot {
         let emptied = sqlx::query_as!(
             AuditEmptied,
             r#"SELECT of_table AS "of_table!", account_id || '/' || id AS "of_key!" FROM (
-                SELECT 'refund' AS of_table, account_id, refund_id AS id FROM refund
+                SELECT 'refund' AS of_table, account_id, refund_id::text AS id FROM refund
                 WHERE stage = 'failed' AND failure_reason = ''
-                UNION ALL SELECT 'purchase', account_id, purchase_id FROM purchase
-                WHERE undeliverable_reason = '') AS emptied
+                UNION ALL SELECT 'purchase', account_id, purchase_id::text FROM purchase
+                WHERE undeliverable_reason = ''
+                UNION ALL SELECT 'idempotency_key', account_id, concat_ws('/', caller, method, request_id)
+                FROM idempotency_key WHERE fingerprint LIKE 'erased:%') AS emptied
              WHERE account_id NOT IN (SELECT account_id FROM account_erasure) AND ($1::timestamptz IS NULL
                 OR account_id IN (SELECT account_id FROM account WHERE last_at >= $1))
              ORDER BY 1, 2"#,

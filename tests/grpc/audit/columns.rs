@@ -87,6 +87,9 @@ pub(super) async fn full_day() -> Service {
     service.refunds().evaluate_request(when(LATER, request)).await.unwrap();
     service.decided_by_a_person().await;
     service.restricted_by_persons().await;
+    let gift = grant("zoe", v1::LotSource::Promotion, 10);
+    service.credits().grant_credits(when(LATER, gift)).await.unwrap();
+    service.erased_account("zoe", LATER).await;
     let incident_id = service.declared(incident(None)).await.incident_id;
     let over = resolution(&incident_id, "2025-03-05T19:00:00Z");
     service.incidents().resolve_incident(when(LATE, over)).await.unwrap();

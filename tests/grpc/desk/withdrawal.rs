@@ -16,8 +16,8 @@ async fn a_request_can_be_taken_back_until_it_is_decided() {
     let again = withdraw(&service, TUESDAY, withdrawal(&request)).await;
     assert_eq!(reason(again), (Code::FailedPrecondition, "REQUEST_STAGE_CONFLICT".to_owned()));
     let noted = case(&service, &request.refund_request_id).await.notes;
-    let noted: Vec<_> = noted.iter().map(|note| (note.author.as_str(), note.text.as_str())).collect();
-    assert_eq!(noted, [(SHOP, "I found a use.")]);
+    let noted: Vec<_> = noted.into_iter().map(|note| (note.author, note.text)).collect();
+    assert_eq!(noted, [(SHOP.to_owned(), words("I found a use."))]);
     // What customers said of support is not for customers, nor what support said.
     assert!(case_for(&service, SHOP, &request.refund_request_id).await.notes.is_empty());
     service.audited().await;

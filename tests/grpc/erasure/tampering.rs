@@ -121,6 +121,11 @@ async fn reasons_that_are_gone_from_money_and_a_record_that_is_gone_are_named() 
     for (table, lie) in [
         ("purchase", "UPDATE purchase SET undeliverable_reason = '' WHERE undeliverable_reason <> ''"),
         ("refund", "UPDATE refund SET failure_reason = '' WHERE failure_reason <> ''"),
+        (
+            "idempotency_key",
+            "UPDATE idempotency_key SET fingerprint = 'erased:' || repeat('0', 64)
+             WHERE account_id = 'ada' AND method = 'GrantCredits'",
+        ),
     ] {
         assert_eq!(run(&mut superuser, lie.to_owned()).await, Ok(1));
         let found = named(&found_at(&service, None, AFTER).await);
