@@ -8,7 +8,6 @@ use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use crate::domain::money::Money;
 use crate::domain::purchase::{DisputeState, Purchase, PurchaseKind};
-use crate::domain::redacted::Redacted;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -44,7 +43,7 @@ pub struct RecordPurchase {
     /// When its credits expire.
     pub credits_expire_at: Option<DateTime<Utc>>,
     /// Whatever else the caller knows.
-    pub attributes: Redacted<BTreeMap<String, String>>,
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Mutation for RecordPurchase {

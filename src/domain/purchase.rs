@@ -4,7 +4,7 @@ use super::credits::Credits;
 use super::ids::{DeliveryId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use super::money::Money;
 use super::names::names;
-use super::redacted::{FreeText, Redacted};
+use super::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ pub struct Purchase {
     /// The policy version in force when it was bought (§8).
     pub policy_version: String,
     /// Whatever the caller recorded: country, customer kind.
-    pub attributes: Redacted<BTreeMap<String, String>>,
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Credits of a purchase that arrived in the account.

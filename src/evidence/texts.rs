@@ -220,7 +220,7 @@ fn disclosure(records: &Records) -> String {
         "Version {version} of the refund policy, published with SHA-256 {sha256}, was in force from {} and at the purchase.",
         instant(*effective_from),
     )];
-    let shown = records.purchase.attributes.expose().iter().filter(|(name, _)| name.starts_with(DISCLOSURE));
+    let shown = records.purchase.attributes.iter().filter(|(name, _)| name.starts_with(DISCLOSURE));
     lines.extend(
         shown.map(|(name, value)| format!("Recorded with the purchase: {}: {}", plain(name), flat(value))),
     );

@@ -111,7 +111,7 @@ fn read_purchase(fields: &mut Fields, request: v1::RecordPurchaseRequest) -> Opt
         bonus_credits: bonus_credits?,
         paid_at: paid_at?,
         credits_expire_at: credits_expire_at?,
-        attributes: attributes?.into(),
+        attributes: attributes?,
     })
 }
 

@@ -82,7 +82,7 @@ pub(super) fn purchase(account_id: &AccountId, purchase: &Purchase) -> v1::Purch
         returned_by_bank: Some(in_currency(*returned_minor)),
         dispute: purchase_dispute(*dispute).into(),
         policy_version: policy_version.clone(),
-        attributes: attributes.expose().iter().map(|(key, text)| (key.clone(), text.clone())).collect(),
+        attributes: attributes.iter().map(|(key, text)| (key.clone(), text.clone())).collect(),
     }
 }
 

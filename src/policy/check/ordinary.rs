@@ -80,7 +80,7 @@ fn purchase(document: &Document, paid_at: DateTime<Utc>) -> Option<Purchase> {
         returned_minor: 0,
         dispute: DisputeState::None,
         policy_version: document.version().to_owned(),
-        attributes: BTreeMap::new().into(),
+        attributes: BTreeMap::new(),
     })
 }
 

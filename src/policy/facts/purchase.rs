@@ -24,7 +24,7 @@ fn kind(facts: &mut Facts, known: &PurchaseFile) {
     facts.put(FactName::PurchaseKind, Value::Text(word(&purchase.kind)));
     facts.put(FactName::Renewal, Value::Bool(purchase.renewal));
     facts.put(FactName::Plan, Value::Text(purchase.plan.clone()));
-    facts.put(FactName::Attributes, Value::Map(purchase.attributes.expose().clone()));
+    facts.put(FactName::Attributes, Value::Map(purchase.attributes.clone()));
     if let Some(list) = purchase.list_price.filter(|list| list.currency == purchase.price.currency) {
         facts.put(FactName::ListPriceMinor, Value::Number(list.minor_units.max(0)));
         facts.put(FactName::PriceReduced, Value::Bool(purchase.price.minor_units < list.minor_units));
