@@ -231,7 +231,7 @@ mod tests {
     fn open() -> Incident {
         Incident {
             incident_id: IncidentId(uuid::Uuid::nil()),
-            title: "render farm down".to_owned(),
+            title: "render farm down".to_owned().into(),
             started_at: instant("2025-03-05T14:00:00Z"),
             scope: IncidentScope::default(),
             reason: "power cut".to_owned().into(),
