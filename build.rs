@@ -13,7 +13,7 @@ const VENDORED: &str = "third_party";
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo tells a build script where to write by the environment only"
+    reason = "cargo tells a build script where to write, and for whom, by the environment only"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={PROTOS}");
@@ -29,7 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The service itself needs no Rust types for the annotations.
     let mut descriptors = compiler.file_descriptor_set();
     descriptors.file.retain(|file| file.package() != ANNOTATIONS);
-    tonic_prost_build::configure().build_client(true).include_file("proto.rs").compile_fds(descriptors)?;
+    // A program that only calls the service has no use for the servers.
+    let has_servers = env::var_os("CARGO_FEATURE_SERVER").is_some();
+    let generator = tonic_prost_build::configure().build_client(true).build_server(has_servers);
+    generator.include_file("proto.rs").compile_fds(descriptors)?;
     Ok(())
 }
 

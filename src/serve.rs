@@ -88,6 +88,7 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
             max_connections: settings.server.connection_limit.into(),
             calls_per_second: settings.server.rate_limit,
         },
+        grpc_web: settings.web.origins(),
         store,
         policies,
     };

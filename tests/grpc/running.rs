@@ -22,6 +22,6 @@ pub(crate) async fn run_within(
     let policies = Policies::parse(policy).unwrap();
     policies.publish(&store, Clock::system()).await.unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
-    let options = server::Options { listen, access, limits, store, policies };
+    let options = server::Options { listen, access, limits, grpc_web: None, store, policies };
     server::start(options).await.unwrap()
 }
