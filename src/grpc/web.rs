@@ -25,6 +25,9 @@ use tower_layer::Layer;
 /// How long a browser may rely on what it was told about its requests.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_mins(10);
 
+/// How much later than its call a request is given up: the call's own deadline says more.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// What a page may send besides what every request has.
 const REQUEST_HEADERS: [&str; 8] = [
     "grpc-timeout",
@@ -106,8 +109,8 @@ impl Web {
             return Box::pin(async { Ok(refused()) });
         }
         let request = if is_web(request.headers()) {
-            let longest = self.longest;
-            request.map(|body| Body::new(Hurried { body, late: Box::pin(sleep(longest)) }))
+            let late = self.longest.saturating_add(MARGIN);
+            request.map(|body| Body::new(Hurried { body, late: Box::pin(sleep(late)) }))
         } else {
             request
         };

@@ -1,7 +1,7 @@
 //! One server over one fresh database, and the calls that every test makes.
 
 use crate::cluster::{Watch, database};
-use crate::running::{run, run_within};
+use crate::running::{run, run_for_pages, run_within};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
 use makegood::policy::SHIPPED;
@@ -52,6 +52,13 @@ impl Service {
     pub(crate) async fn bounded(limits: server::Limits, max_connections: u32) -> Self {
         let (url, watch) = database().await;
         let running = run_within(&url, SHIPPED, Access::development(), limits, max_connections).await;
+        Self::known(running, url, watch).await
+    }
+
+    /// A service that pages of these origins may call.
+    pub(crate) async fn for_pages_of(origins: &[&'static str]) -> Self {
+        let (url, watch) = database().await;
+        let running = run_for_pages(&url, Access::development(), origins).await;
         Self::known(running, url, watch).await
     }
 
