@@ -27,7 +27,8 @@ impl WebSettings {
         if self.grpc_web || self.origins.is_empty() {
             return Ok(());
         }
-        Err("--grpc-web-origin says whose pages may call by gRPC-Web, which only --grpc-web serves".to_owned())
+        Err("--grpc-web-origin says whose pages may call by gRPC-Web, which only --grpc-web serves"
+            .to_owned())
     }
 }
 
@@ -42,7 +43,8 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
         "https" => 443,
         _ => return Err(FORM.to_owned()),
     };
-    let port = uri.port_u16().filter(|port| *port != usual).map_or_else(String::new, |port| format!(":{port}"));
+    let port =
+        uri.port_u16().filter(|port| *port != usual).map_or_else(String::new, |port| format!(":{port}"));
     let sent = format!("{scheme}://{host}{port}");
     if text != sent || text != text.to_lowercase() || host.contains('*') {
         return Err(FORM.to_owned());

@@ -98,11 +98,7 @@ pub(super) async fn introduce(
     }
 }
 
-async fn listen_to(
-    stream: TcpStream,
-    tls: Option<Arc<Tls>>,
-    speaks_http1: bool,
-) -> io::Result<Connection> {
+async fn listen_to(stream: TcpStream, tls: Option<Arc<Tls>>, speaks_http1: bool) -> io::Result<Connection> {
     let (mut stream, peer) = Stream::open(stream, tls).await?;
     // No call of HTTP/1 is as short.
     let language = match stream.first().await? {

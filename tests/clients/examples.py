@@ -114,13 +114,15 @@ class Program:
         self.decided_in_its_trace()
 
 
-def play(service, rust, typescript):
+def play(service, rust, typescript, go=None):
     here = os.path.dirname(__file__)
     programs = [
         Program("rust", [rust], service),
         Program("python", [sys.executable, os.path.join(here, "python", "ask.py")], service),
         Program("typescript", ["node", os.path.join(typescript, "ask.js")], service),
     ]
+    if go:
+        programs.append(Program("go", [go], service))
     browser = Program("browser", ["node", os.path.join(typescript, "browser.js"), PAGE], service)
     failed = 0
     with futures.ThreadPoolExecutor() as pool:

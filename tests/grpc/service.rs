@@ -1,7 +1,7 @@
 //! One server over one fresh database, and the calls that every test makes.
 
 use crate::cluster::{Watch, database};
-use crate::running::{run, run_for_pages, run_within};
+use crate::running::{run, run_within};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::clock::{Clock, new_id};
 use makegood::policy::SHIPPED;
@@ -55,13 +55,6 @@ impl Service {
         Self::known(running, url, watch).await
     }
 
-    /// A service that pages of these origins may call.
-    pub(crate) async fn for_pages_of(origins: &[&'static str]) -> Self {
-        let (url, watch) = database().await;
-        let running = run_for_pages(&url, Access::development(), origins).await;
-        Self::known(running, url, watch).await
-    }
-
     async fn serving(url: String, watch: Watch, policy: &str) -> Self {
         Self::serving_with(url, watch, policy, Access::development()).await
     }
@@ -71,7 +64,7 @@ impl Service {
         Self::known(running, url, watch).await
     }
 
-    async fn known(running: Running, url: String, watch: Watch) -> Self {
+    pub(crate) async fn known(running: Running, url: String, watch: Watch) -> Self {
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
         Self { running, channel, endpoint, url, watch }

@@ -170,7 +170,8 @@ async fn a_page_of_another_origin_is_refused_and_nothing_is_done_for_it() {
         // What a name that was made to point here calls itself.
         address.as_str(),
     ] {
-        let request = post(PURCHASE, origin).body(Full::new(framed(&purchase("ada", "pay-1", NOON)))).unwrap();
+        let request =
+            post(PURCHASE, origin).body(Full::new(framed(&purchase("ada", "pay-1", NOON)))).unwrap();
         for request in [preflight(origin, "content-type"), request] {
             let answer = browser.send(request).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");

@@ -10,7 +10,8 @@ use std::process::Command;
 /// Every `scripts/NAME` of a text.
 fn named(text: &str) -> BTreeSet<String> {
     let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '-';
-    let names = text.split("scripts/").skip(1).map(|rest| rest.split(|letter| !is_name(letter)).next().unwrap());
+    let names =
+        text.split("scripts/").skip(1).map(|rest| rest.split(|letter| !is_name(letter)).next().unwrap());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
@@ -30,6 +31,9 @@ fn every_script_is_named_to_contributors_and_says_in_a_line_how_it_is_used() {
         let usage = String::from_utf8(told.stdout).unwrap();
         assert!(told.status.success(), "scripts/{name} --help");
         let is_one_line = usage.trim_end().lines().count() == 1;
-        assert!(is_one_line && usage.starts_with(&format!("scripts/{name}")), "scripts/{name} --help: {usage:?}");
+        assert!(
+            is_one_line && usage.starts_with(&format!("scripts/{name}")),
+            "scripts/{name} --help: {usage:?}"
+        );
     }
 }

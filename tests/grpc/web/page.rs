@@ -1,11 +1,14 @@
 //! A page in a browser, as far as a service sees it: gRPC-Web over HTTP/1.1, spelled by hand.
 
+use crate::cluster::database;
+use crate::running::run_for_pages;
 use crate::service::Service;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use makegood::server::Access;
 use prost::Message;
 use std::collections::BTreeMap;
 use tokio::net::TcpStream;
@@ -15,6 +18,15 @@ use tonic::codegen::http::{HeaderMap, Request, StatusCode, request};
 pub(super) const SHOP: &str = "https://shop.example";
 
 pub(super) const NOON: &str = "2025-03-03T12:00:00Z";
+
+impl Service {
+    /// A service that pages of these origins may call.
+    pub(super) async fn for_pages_of(origins: &[&'static str]) -> Self {
+        let (url, watch) = database().await;
+        let running = run_for_pages(&url, Access::development(), origins).await;
+        Self::known(running, url, watch).await
+    }
+}
 
 /// A connection of a browser.
 pub(super) struct Browser(SendRequest<Full<Bytes>>);

@@ -1,7 +1,9 @@
 //! Asks for the refund of an order: ask ADDRESS ACCOUNT ORDER REQUEST_ID TRACEPARENT
 use makegood::proto::makegood::v1::purchase_reference::Reference;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
-use makegood::proto::makegood::v1::{Claim, EvaluateRequestRequest, EvaluateRequestResponse, PurchaseReference};
+use makegood::proto::makegood::v1::{
+    Claim, EvaluateRequestRequest, EvaluateRequestResponse, PurchaseReference,
+};
 use std::time::{Duration, Instant};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
