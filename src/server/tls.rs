@@ -169,3 +169,24 @@ async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HTTP_1, HTTP_2, Tls, TlsFiles};
+    use std::time::Duration;
+
+    #[tokio::test]
+    #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+    async fn http_1_is_offered_where_browsers_may_call_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let files = TlsFiles { certificate, key, client_ca: None, look_every: Duration::from_secs(1) };
+        for (grpc_web, offered) in [(false, vec![HTTP_2]), (true, vec![HTTP_2, HTTP_1])] {
+            let tls = Tls::open(files.clone(), grpc_web).await.unwrap();
+            assert_eq!(tls.config().alpn_protocols, offered);
+        }
+    }
+}
