@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from makegood.v1 import decision_pb2, refund_pb2, refund_service_pb2, refund_service_pb2_grpc, types_pb2
 
-SERVICE_CONFIG = pathlib.Path(__file__).parent.with_name("service_config.json").read_text()
+SERVICE_CONFIG = (pathlib.Path(__file__).parents[1] / "service_config.json").read_text()
 DEADLINE_SECONDS = 15
 
 
