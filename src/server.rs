@@ -187,7 +187,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let calls = Arc::new(Calls::of(method_names()));
     let services = Observed::new(gate.around(routes, quota), Arc::clone(&calls));
     let services = match grpc_web {
-        Some(origins) => Served::GrpcAndWeb(Web::new(services, origins, limits.request_timeout)),
+        Some(origins) => Served::GrpcAndWeb(Box::new(Web::new(services, origins, limits.request_timeout))),
         None => Served::Grpc(services),
     };
     let listener = Listener { socket: listener, tls, max_connections: limits.max_connections };

@@ -52,7 +52,7 @@ pub enum Served {
     /// To gRPC clients.
     Grpc(Observed<Guarded>),
     /// To gRPC clients, and to the pages of some origins.
-    GrpcAndWeb(Web),
+    GrpcAndWeb(Box<Web>),
 }
 
 impl Service<Request<Body>> for Served {
