@@ -16,7 +16,7 @@ const VENDORED: &str = "third_party";
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo tells a build script where to write by the environment only"
+    reason = "cargo tells a build script where to write, and for whom, by the environment only"
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={PROTOS}");
@@ -34,8 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The service itself needs no Rust types for the annotations.
     let mut descriptors = compiler.file_descriptor_set();
     descriptors.file.retain(|file| file.package() != ANNOTATIONS);
+    // A program that only calls the service has no use for the servers.
+    let has_servers = env::var_os("CARGO_FEATURE_SERVER").is_some();
     tonic_prost_build::configure()
         .build_client(true)
+        .build_server(has_servers)
         .include_file("proto.rs")
         .skip_debug(discreet.iter().map(|message| format!(".{}", message.full_name())))
         .compile_fds(descriptors)?;

@@ -7,6 +7,7 @@
 mod access;
 mod database_url;
 mod policy_command;
+mod web;
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub use access::{AccessSettings, KeysAt, TlsPaths, TokenSettings};
 pub use database_url::DatabaseUrl;
 pub use policy_command::{BacktestSettings, CheckSettings, PolicyCommand, ShowSettings};
+pub use web::WebSettings;
 
 /// The most database connections one process may keep: PostgreSQL itself allows
 /// 100 unless told otherwise, and other processes want some of them.
@@ -79,6 +81,9 @@ pub struct Settings {
     /// How the API is served.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Whether browsers may call.
+    #[command(flatten)]
+    pub web: WebSettings,
     /// Who may call.
     #[command(flatten)]
     pub access: AccessSettings,
@@ -289,6 +294,7 @@ impl Command {
             Self::Serve(settings) => {
                 settings.database.check()?;
                 settings.access.check()?;
+                settings.web.check()?;
                 settings.telemetry.check()
             }
             Self::Migrate(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),

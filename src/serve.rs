@@ -88,6 +88,7 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
             max_connections: settings.server.connection_limit.into(),
             calls_per_second: settings.server.rate_limit,
         },
+        grpc_web: settings.web.origins(),
         store,
         policies,
     };
@@ -199,12 +200,12 @@ fn greeting(address: SocketAddr) -> String {
         format!("  grpcurl -plaintext -d '{body}' \\\n    {address} makegood.v1.{service}")
     };
     let purchase = format!(
-        "{{\"request_id\":\"{purchase_call}\",\"account_id\":\"ada\",\"provider\":\"demo\",\"payment_id\":\"pay-{paid_at}\",\
+        "{{\"request_id\":\"{purchase_call}\",\"account_id\":\"zoe\",\"provider\":\"demo\",\"payment_id\":\"pay-{paid_at}\",\
          \"order_id\":\"order-{paid_at}\",\"package_id\":\"pack-100\",\"kind\":\"PURCHASE_KIND_ONE_TIME\",\
          \"price\":{{\"currency_code\":\"USD\",\"minor_units\":999}},\"credits\":100,\"paid_at\":\"{paid_at}\"}}"
     );
     let evaluate = format!(
-        "{{\"request_id\":\"{evaluate_call}\",\"account_id\":\"ada\",\"claim\":\"CLAIM_CREDITS_NOT_DELIVERED\",\
+        "{{\"request_id\":\"{evaluate_call}\",\"account_id\":\"zoe\",\"claim\":\"CLAIM_CREDITS_NOT_DELIVERED\",\
          \"purchase\":{{\"order_id\":\"order-{paid_at}\"}}}}"
     );
     format!(

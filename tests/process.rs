@@ -101,6 +101,8 @@ async fn it_says_what_it_did_and_ends_in_order_on_ctrl_c() {
     for said in ["private PostgreSQL", "policy     2024-12-19", "development", "grpcurl -plaintext"] {
         assert!(process.greeting.contains(said), "{}", process.greeting);
     }
+    // Who pasted its calls and then follows the README meets an account of the README's whose time has not begun.
+    assert!(!process.greeting.contains("\"ada\""), "{}", process.greeting);
     process.signal(Signal::SIGINT);
     let (status, last_words) = process.end();
     assert!(status.success(), "{status}: {last_words}");

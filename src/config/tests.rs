@@ -98,3 +98,13 @@ fn the_demo_prints_in_colours_unless_it_is_told_otherwise() {
         [Ok(true), Ok(true), Ok(false)]
     );
 }
+
+#[test]
+fn browsers_may_call_only_where_it_is_asked_for_and_from_pages_that_are_named() {
+    assert_eq!(serve(&[]).web.origins(), None);
+    assert_eq!(serve(&["--grpc-web"]).web.origins(), Some(Vec::new()));
+    let words = ["--grpc-web", "--grpc-web-origin", "https://shop.example,http://localhost:5173"];
+    assert_eq!(serve(&words).web.origins().unwrap(), ["https://shop.example", "http://localhost:5173"]);
+    assert!(refused(&["--grpc-web-origin", "https://shop.example"]).contains("--grpc-web"));
+    assert!(refused(&["--grpc-web", "--grpc-web-origin", "*"]).contains("no `*`"));
+}

@@ -64,4 +64,5 @@ mod traces;
 mod tracing;
 mod trust;
 mod upgrade;
+mod web;
 mod witness;

@@ -65,7 +65,7 @@ impl Service {
         Self::known(running, url, watch).await
     }
 
-    async fn known(running: Running, url: String, watch: Watch) -> Self {
+    pub(crate) async fn known(running: Running, url: String, watch: Watch) -> Self {
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
         Self { running, channel, endpoint, url, watch }
