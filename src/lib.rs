@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod policy;
 pub mod policy_command;
 pub mod postgres;
+pub mod probe;
 pub mod proto;
 mod records;
 pub mod serve;
