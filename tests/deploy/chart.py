@@ -1,6 +1,6 @@
 """The chart as Helm itself reads it: linted, rendered, compared, and held against the schemas of Kubernetes.
 
-With --renew the golden renders are written anew first.
+With --renew the golden renders are written anew first. tests/grpc/release.rs runs them.
 """
 
 import copy
@@ -68,13 +68,12 @@ def documents(rendered):
 def golden(notes, objects):
     """What is compared: the objects as they are, but for the dashboard, which is a file of its own."""
     board = (CHART / "dashboards" / "makegood.json").read_text().rstrip("\n")
-    told = "".join(f"# {line}".rstrip() + "\n" for line in notes.strip().splitlines())
     shown = copy.deepcopy(objects)
     for found in shown:
         if "makegood.json" in found.get("data", {}):
             check(found["data"]["makegood.json"].rstrip("\n") == board, "the dashboard is not the file's")
-            found["data"]["makegood.json"] = "(dashboards/makegood.json)\n"
-    return told + "".join("---\n" + yaml.safe_dump(found, sort_keys=False, width=1000) for found in shown)
+            found["data"]["makegood.json"] = "(dashboards/makegood.json)"
+    return json.dumps({"notes": notes.strip().splitlines(), "objects": shown}, indent=1, ensure_ascii=False) + "\n"
 
 
 def pods(found):
@@ -170,7 +169,7 @@ def renders():
         complaints = [told for told in report["messages"] if told["severity"] > 1]
         check(not complaints and not report["errors"], f"{name}: {complaints} {report['errors']}")
         notes, objects = documents(render(values))
-        text, file = golden(notes, objects), GOLDEN / f"{name}.yaml"
+        text, file = golden(notes, objects), GOLDEN / f"{name}.json"
         if sys.argv[1:] == ["--renew"]:
             file.write_text(text)
         check(file.is_file() and file.read_text() == text,

@@ -1,6 +1,6 @@
 """The image without an image: what the Dockerfile copies is there and is enough, and compose.yaml is what Docker Compose reads.
 
-Says with `docker-compose` as its one argument which program that is.
+Its arguments are that program and a built `makegood`, whose settings all others must be.
 """
 
 import json
@@ -112,6 +112,17 @@ def compose_is_read(program):
     return services
 
 
+def every_setting_exists(program, ship, services):
+    """What containers of ours are told by the environment, the program reads."""
+    told = [(entry.split("=")[0], "serve") for name, rest in ship if name == "ENV" for entry in rest.split()]
+    for service in services.values():
+        if service["image"] == "makegood":
+            told += [(name, service["command"][0]) for name in service["environment"]]
+    for name, command in told:
+        helped = subprocess.run([program, command, "--help"], check=True, capture_output=True, text=True, env={})
+        check(re.search(rf"\[env: {name}[=\]]", " ".join(helped.stdout.split())), f"`makegood {command}` does not read {name}")
+
+
 def the_collector_is_wired(services):
     config = yaml.safe_load((ROOT / "compose" / "collector.yaml").read_text())
     for name, pipeline in config["service"]["pipelines"].items():
@@ -126,5 +137,7 @@ def the_collector_is_wired(services):
 
 build, ship = stages()
 one_program_is_shipped(build, ship, what_is_copied_is_enough(build))
-the_collector_is_wired(compose_is_read(sys.argv[1]))
+services = compose_is_read(sys.argv[1])
+the_collector_is_wired(services)
+every_setting_exists(sys.argv[2], ship, services)
 print(f"{checks} passed, 0 failed")
