@@ -81,6 +81,6 @@ pub(super) fn check_endpoint(url: &str) -> Result<(), String> {
 
 /// Reads a flag whose environment variable means yes whatever it holds, as `NO_COLOR` does.
 #[expect(clippy::unnecessary_wraps, reason = "the form of a parser of settings")]
-fn is_set(text: &str) -> Result<bool, String> {
+pub(super) fn is_set(text: &str) -> Result<bool, String> {
     Ok(text != "false")
 }

@@ -328,6 +328,7 @@ REFUSED = [
     ({"access": {"tokens": {"algorithms": ["HS256"]}}}, "algorithms"),
     ({"securityContext": {"runAsUser": 0}}, "runAsUser"),
     ({"server": {"requestTimeout": "15"}}, "requestTimeout"),
+    ({"server": {"requestTimeout": "61m"}}, "requestTimeout"),
     ({"log": {"format": "xml"}}, "format"),
     ({"traces": {"endpoint": "https://collector"}}, "endpoint"),
     ({"podDisruptionBudget": {"maxUnavailable": "all"}}, "maxUnavailable"),

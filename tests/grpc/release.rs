@@ -36,7 +36,7 @@ fn text(output: &Output) -> String {
     String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).unwrap()
 }
 
-/// What the objects of a release refer to and do not hold: Secrets and ConfigMaps that were there before, by name and key.
+/// What the objects of a release refer to and do not hold: secrets and the like that were there before, by name and key.
 struct Given {
     issuer: Issuer,
     values: BTreeMap<(&'static str, &'static str), String>,

@@ -24,7 +24,7 @@ async fn understood(database: &mut PgConnection, query: &str) -> Understood {
     let statement = database.prepare(AssertSqlSafe(query.to_owned()).into_sql_str()).await;
     let statement = statement.map_err(|error| error.to_string())?;
     let types = statement.parameters().map_or_else(String::new, |parameters| match parameters {
-        Either::Left(types) => types.iter().map(|told| told.name()).collect::<Vec<_>>().join(", "),
+        Either::Left(types) => types.iter().map(TypeInfo::name).collect::<Vec<_>>().join(", "),
         Either::Right(count) => count.to_string(),
     });
     let columns =
@@ -138,7 +138,7 @@ async fn a_database_that_a_later_version_migrated_is_served_and_neither_migrated
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut greeting = Vec::new();
     while !greeting.iter().any(|line: &String| line.starts_with("serving")) {
-        greeting.push(lines.next_line().await.unwrap().expect("it serves"));
+        greeting.push(lines.next_line().await.unwrap().unwrap());
     }
     assert!(greeting[0].contains("migrated by a later version"), "{greeting:?}");
     let endpoint = greeting.last().unwrap().split_whitespace().nth(1).unwrap();

@@ -183,7 +183,7 @@ impl Container {
         let mut greeting = Vec::new();
         let serving = async {
             while !greeting.iter().any(|line: &String| line.starts_with("serving")) {
-                greeting.push(lines.next_line().await.unwrap().expect("it serves"));
+                greeting.push(lines.next_line().await.unwrap().unwrap());
             }
         };
         timeout(LIMIT, serving).await.unwrap();
