@@ -1,6 +1,7 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
 mod connection;
+mod health;
 mod listener;
 mod metrics;
 mod stream;
@@ -13,6 +14,7 @@ use crate::proto::DESCRIPTOR;
 use crate::store::Store;
 use crate::telemetry::{Calls, Decisions};
 use crate::trust::Trust;
+use health::Health;
 use http::HeaderValue;
 use listener::Listener;
 use metrics::Metrics;
@@ -135,6 +137,8 @@ impl Access {
 pub struct Running {
     local_addr: SocketAddr,
     health: HealthReporter,
+    /// Where health alone is told; through the drain as well, until this is dropped.
+    told_health: Option<Health>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     store: Store,
@@ -194,10 +198,11 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let server = listener.serve(services, stopped);
     health.set_service_status("", ServingStatus::Serving).await;
     let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
-    let (sweeper, metrics) = (None, None);
+    let (sweeper, metrics, told_health) = (None, None, None);
     Ok(Running {
         local_addr,
         health,
+        told_health,
         stop,
         task,
         store,

@@ -53,7 +53,7 @@ pub use audit::{
 };
 pub use case_file::PurchaseCredits;
 pub use chargeback_list::{ChargebackFilter, ChargebackPlace};
-pub use connect::{Limits, PoolState, Role, Store, migrate};
+pub use connect::{Limits, PoolState, Role, Schema, Store, migrate};
 pub use connected::{Connected, Line};
 pub use deadline::within;
 pub use decision::DecisionRow;

@@ -58,7 +58,7 @@ async fn found(service: &Service) -> Vec<Violation> {
 
 /// A day with everything in it: charges, failures, holds, duplicates, refunds paid and failed, disputes open, lost,
 /// and won after all, a case for a person, and a refusal.
-async fn day() -> Service {
+pub(crate) async fn day() -> Service {
     let service = Service::start().await;
     service.bought("ada", "pay-1", NOON).await;
     service.purchase("ada", "pay-2", NOON).await;

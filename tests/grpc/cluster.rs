@@ -54,6 +54,11 @@ pub(crate) async fn database() -> (String, Watch) {
     (cluster.url(&name), Watch(Arc::new(Log { path: cluster.log_path(), database: name })))
 }
 
+/// Where the programs of PostgreSQL are that belong to the tests' server.
+pub(crate) async fn programs() -> PathBuf {
+    cluster().await.bin_dir().to_owned()
+}
+
 /// Watches over one database; clones share the watch.
 #[derive(Clone)]
 pub(crate) struct Watch(Arc<Log>);
