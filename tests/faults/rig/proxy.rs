@@ -158,6 +158,7 @@ struct Line<'a> {
     state: AtomicU8,
     /// Whether the server's next answer is kept from the client.
     swallows: AtomicBool,
+    is_killing: AtomicBool,
     backend: watch::Sender<Option<i32>>,
 }
 
@@ -173,11 +174,17 @@ async fn relay(client: TcpStream, number: u64, shared: &Shared) -> anyhow::Resul
         socket,
         state: AtomicU8::new(0),
         swallows: AtomicBool::new(false),
+        is_killing: AtomicBool::new(false),
         backend: watch::Sender::new(None),
+    };
+    let down = async {
+        let ended = line.down(BufReader::new(from_server), BufWriter::new(to_client)).await;
+        // A backend that is being killed ends before its killer is done.
+        if line.is_killing.load(Ordering::SeqCst) { std::future::pending().await } else { ended }
     };
     tokio::select! {
         ended = line.up(BufReader::new(from_client), BufWriter::new(to_server)) => ended,
-        ended = line.down(BufReader::new(from_server), BufWriter::new(to_client)) => ended,
+        ended = down => ended,
     }
 }
 
@@ -300,6 +307,7 @@ impl Line<'_> {
 
     /// Ends the backend of this connection, and waits until it is gone.
     async fn kill_backend(&self) -> anyhow::Result<()> {
+        self.is_killing.store(true, Ordering::SeqCst);
         let pid = self.backend.borrow().context("the server did not tell its process id")?;
         let folder = self.socket.parent().context("the socket lies nowhere")?;
         let mut superuser = PgConnection::connect(&super::ground::url_in(folder, "postgres")).await?;
