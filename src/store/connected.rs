@@ -61,7 +61,8 @@ impl Store {
     pub async fn open_line(&self) -> Result<Line, Error> {
         let (connections, patience) = (self.calls().connections(), self.calls().patience());
         let options = connections.connect_options().as_ref().clone().options(PLANS);
-        let opened = timeout(connections.options().get_acquire_timeout(), PgConnection::connect_with(&options));
+        let opened =
+            timeout(connections.options().get_acquire_timeout(), PgConnection::connect_with(&options));
         let connection = opened.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         Ok(Line { connection, patience })
     }

@@ -1,6 +1,7 @@
 //! The faults that matter, briefly: each happens to the real program under load. `cargo bench --bench faults` lets them happen
 //! many times.
 
+mod doubt;
 mod rig;
 
 use rig::{Fault, heading};

@@ -23,11 +23,15 @@ mod ground;
 mod journal;
 mod load;
 mod process;
-mod proxy;
+pub(crate) mod proxy;
 mod silence;
 mod tally;
 #[path = "../grpc/limits/wire.rs"]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is a test's own, and ends at what it did not expect")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "it is a test's own, and ends at what it did not expect"
+)]
 mod wire;
 
 use anyhow::ensure;

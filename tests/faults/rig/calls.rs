@@ -176,7 +176,8 @@ impl Ask {
             payment_id: payment_id.to_owned(),
             event: event.into(),
             amount: price(),
-            occurred_at: yesterday().map(|at| Timestamp { seconds: at.seconds + i64::from(event as i32), ..at }),
+            occurred_at: yesterday()
+                .map(|at| Timestamp { seconds: at.seconds + i64::from(event as i32), ..at }),
             ..Default::default()
         };
         Self::Dispute(request, account_id.to_owned())

@@ -23,7 +23,7 @@ const BALANCES: u32 = 50;
 const BEARABLE: Duration = Duration::from_secs(3);
 
 /// Calls of a round that are left, as many at a time, and the longest that one is waited for.
-pub(crate) const LEFT: u32 = 1_000;
+const LEFT: u32 = 500;
 const LEFT_AT_ONCE: usize = 50;
 const MOST_MICROS: u64 = 15_000;
 
@@ -38,8 +38,7 @@ pub(super) async fn pool_exhausted(rounds: u32) -> anyhow::Result<Tally> {
         superuser.execute("BEGIN; SELECT FROM account WHERE account_id = 'customer-1' FOR UPDATE").await?;
         let fault = Instant::now();
         let mut crowd = JoinSet::new();
-        let channels =
-            (0..CHANNELS).map(|_| ground.process.channel()).collect::<anyhow::Result<Vec<_>>>()?;
+        let channels = (0..CHANNELS).map(|_| ground.process.channel()).collect::<anyhow::Result<Vec<_>>>()?;
         for channel in channels.into_iter().cycle().take(usize::try_from(CROWD)?) {
             let work = ground.work.clone();
             let ask = Ask::purchase(&account_id(1), &format!("pay-crowd-{}", work.next()));
@@ -70,7 +69,8 @@ pub(super) async fn pool_exhausted(rounds: u32) -> anyhow::Result<Tally> {
 
 /// Callers leave at any moment, that of a transaction's beginning among them: connections are few.
 pub(super) async fn calls_cancelled(rounds: u32) -> anyhow::Result<Tally> {
-    let mut ground = Ground::prepare(Plan { arguments: &["--max-connections", "2"], ..Plan::ORDINARY }).await?;
+    let mut ground =
+        Ground::prepare(Plan { arguments: &["--max-connections", "2"], ..Plan::ORDINARY }).await?;
     for round in 0..rounds {
         let load = ground.load(round.into()).await?;
         let fault = Instant::now();

@@ -70,7 +70,8 @@ pub(super) async fn disk_full(rounds: u32) -> anyhow::Result<Outcome> {
         let load = ground.load(round.into()).await?;
         let before = ground.work.journal.count();
         disk.fill()?;
-        let ended = move |count: Count| count.unknown + count.nothing >= before.unknown + before.nothing + ENDED;
+        let ended =
+            move |count: Count| count.unknown + count.nothing >= before.unknown + before.nothing + ENDED;
         ground.until(ended, "calls are answered by a database without room").await?;
         let freed = Instant::now();
         disk.free()?;

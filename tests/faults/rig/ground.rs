@@ -13,14 +13,15 @@ use makegood::postgres::{Cluster, Options};
 use makegood::store;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::process::Command;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
@@ -92,13 +93,29 @@ pub(crate) fn url_in(socket_dir: &Path, database: &str) -> String {
     format!("postgres://postgres@{host}/{database}")
 }
 
-fn options(folder: &Path) -> Options {
-    Options {
-        data_dir: Some(folder.join("data")),
-        durable: true,
-        bin_dir: config::pg_bin_dir(),
-        search_path: config::search_path(),
-    }
+fn options(data_dir: Option<PathBuf>) -> Options {
+    let durable = data_dir.is_some();
+    Options { data_dir, durable, bin_dir: config::pg_bin_dir(), search_path: config::search_path() }
+}
+
+/// A migrated cluster in which nothing happens, of which every ground has a copy; it ends with this process.
+static TEMPLATE: OnceCell<Cluster> = OnceCell::const_new();
+
+/// Copies the template into a data directory: the server that is started there reads its log, as after a crash.
+async fn copy_template(data_dir: &Path) -> anyhow::Result<()> {
+    let make = async || {
+        let cluster = Cluster::start(options(None)).await?;
+        cluster.create_database(DATABASE).await?;
+        store::migrate(&cluster.url(DATABASE)).await?;
+        PgConnection::connect(&cluster.url("postgres")).await?.execute("CHECKPOINT").await?;
+        anyhow::Ok(cluster)
+    };
+    let template = TEMPLATE.get_or_try_init(make).await?;
+    fs::create_dir(data_dir)?;
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(template.data_dir().join("data")).arg(data_dir.join("postgres"));
+    ensure!(copy.status().await?.success(), "the template cannot be copied");
+    Ok(fs::remove_file(data_dir.join("postgres/postmaster.pid"))?)
 }
 
 impl Ground {
@@ -113,12 +130,12 @@ impl Ground {
     pub(crate) async fn prepare_in(plan: Plan, folder: PathBuf, own: TempDir) -> anyhow::Result<Self> {
         // The database's unprivileged user must be able to enter.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
+        let data_dir = folder.join("data");
+        copy_template(&data_dir).await?;
         let database = if plan.private {
             Database::Private
         } else {
-            let cluster = Cluster::start(options(&folder)).await?;
-            cluster.create_database(DATABASE).await?;
-            store::migrate(&cluster.url(DATABASE)).await?;
+            let cluster = Cluster::start(options(Some(data_dir))).await?;
             let proxy = Proxy::start(cluster.socket_dir()).await?;
             Database::Apart { cluster: Some(cluster), proxy }
         };
@@ -140,7 +157,9 @@ impl Ground {
     /// The database's address behind the service's back.
     fn url(&self) -> anyhow::Result<String> {
         let socket_dir = match &self.database {
-            Database::Apart { cluster, .. } => cluster.as_ref().map(|cluster| cluster.socket_dir().to_owned()),
+            Database::Apart { cluster, .. } => {
+                cluster.as_ref().map(|cluster| cluster.socket_dir().to_owned())
+            }
             Database::Private => self.process.socket_dir.clone(),
         };
         Ok(url_in(&socket_dir.context("there is no database now")?, DATABASE))
@@ -163,7 +182,8 @@ impl Ground {
     /// Stops the database's server at once, without anything that a server does at its end.
     pub(crate) fn stop_database(&self) -> anyhow::Result<()> {
         let note = fs::read_to_string(self.folder.join("data/postgres/postmaster.pid"))?;
-        let pid = note.lines().next().and_then(|pid| pid.parse().ok()).context("the server has no process id")?;
+        let pid =
+            note.lines().next().and_then(|pid| pid.parse().ok()).context("the server has no process id")?;
         Ok(signal::kill(Pid::from_raw(pid), Signal::SIGQUIT)?)
     }
 
@@ -173,7 +193,7 @@ impl Ground {
             if let Some(ended) = cluster.take() {
                 ended.stop().await?;
             }
-            let started = Cluster::start(options(&self.folder)).await?;
+            let started = Cluster::start(options(Some(self.folder.join("data")))).await?;
             proxy.go_to(started.socket_dir());
             *cluster = Some(started);
         }
@@ -188,7 +208,11 @@ impl Ground {
     }
 
     /// Waits until so much was told, or says what it means that it was not.
-    pub(crate) async fn until(&self, enough: impl Fn(Count) -> bool, else_say: &'static str) -> anyhow::Result<()> {
+    pub(crate) async fn until(
+        &self,
+        enough: impl Fn(Count) -> bool,
+        else_say: &'static str,
+    ) -> anyhow::Result<()> {
         timeout(LIMIT, self.work.journal.until(enough)).await.context(else_say)
     }
 
@@ -217,7 +241,7 @@ impl Ground {
 
     /// Holds what was told against the database.
     pub(crate) async fn check(&mut self, lines: Vec<Line>) -> anyhow::Result<()> {
-        self.tally.rounds += 1;
+        self.tally.times += 1;
         self.tally.hear(&lines);
         self.check_refused(&lines).await?;
         let calls = lines.into_iter().filter(|line| !matches!(line.told, Told::Nothing(_)));
@@ -295,7 +319,9 @@ async fn start(plan: Plan, folder: &Path, own: &Path, database: &Database) -> an
 async fn answered(call: &Call, channel: &tonic::transport::Channel) -> anyhow::Result<Told> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let told = timeout(PATIENCE, call.make(channel.clone())).await.context("a call that was sent again hangs")?;
+        let told = timeout(PATIENCE, call.make(channel.clone()))
+            .await
+            .context("a call that was sent again hangs")?;
         if matches!(told, Told::Answer { .. }) {
             return Ok(told);
         }

@@ -33,8 +33,8 @@ pub(crate) struct Count {
     pub(crate) plain: u64,
     /// Calls of which nobody knows.
     pub(crate) unknown: u64,
-    /// Of these, those of which the service itself said so.
-    pub(crate) said_unknown: u64,
+    /// Of these, those of which the service said that a commit is in doubt, and not that their time was over.
+    pub(crate) in_doubt: u64,
     /// Refusals that said that nothing was changed.
     pub(crate) nothing: u64,
 }
@@ -62,7 +62,7 @@ impl Journal {
             Told::Nothing(_) => count.nothing += 1,
             Told::Unknown(said) => {
                 count.unknown += 1;
-                count.said_unknown += u64::from(said.ends_with("OUTCOME_UNKNOWN"));
+                count.in_doubt += u64::from(said == "Unknown OUTCOME_UNKNOWN");
             }
         });
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);

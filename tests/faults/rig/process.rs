@@ -101,7 +101,8 @@ impl Process {
 pub(crate) async fn audit(url: &str) -> anyhow::Result<()> {
     let mut command = program();
     command.args(["audit", "--database-url", url]).kill_on_drop(true);
-    let Output { status, stdout, stderr } = timeout(LIMIT, command.output()).await.context("an audit took too long")??;
+    let Output { status, stdout, stderr } =
+        timeout(LIMIT, command.output()).await.context("an audit took too long")??;
     let said = [stdout, stderr].concat();
     ensure!(status.success(), "the audit failed: {}", String::from_utf8_lossy(&said));
     Ok(())

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -36,6 +36,8 @@ pub(crate) enum Snare {
     KilledMeanwhile,
     /// The message is passed on, and its answer is not: it was committed.
     AnswerLost,
+    /// The same, and nobody else's connection is cut.
+    AnswerLostAlone,
 }
 
 /// What the way is like.
@@ -74,6 +76,10 @@ impl Drop for Proxy {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn socket_in(folder: &Path) -> PathBuf {
     folder.join(".s.PGSQL.5432")
 }
@@ -101,12 +107,12 @@ impl Proxy {
 
     /// Goes to another server from now on.
     pub(crate) fn go_to(&self, socket_dir: &Path) {
-        *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = socket_in(socket_dir);
+        *locked(&self.shared.upstream) = socket_in(socket_dir);
     }
 
     /// Passes nothing on for the connections of now, which stay open: their other ends might have lost their power.
     pub(crate) fn silence(&self) {
-        let next = *self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = *locked(&self.connections);
         self.shared.weather.send_replace(Weather::SilentBelow(next));
     }
 
@@ -115,9 +121,9 @@ impl Proxy {
         self.shared.weather.send_replace(Weather::Fine);
     }
 
-    /// Waits for a moment, and then does this to its connection and cuts all others.
+    /// Waits for a moment, and then does this to its connection and, unless it is to be alone, cuts all others.
     pub(crate) fn set_trap(&self, moment: Moment, snare: Snare) {
-        *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment, snare));
+        *locked(&self.shared.trap) = Some((moment, snare));
     }
 
     /// Waits until so many traps have closed.
@@ -130,7 +136,7 @@ impl Proxy {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, connections: Arc<Mutex<u64>>) {
     while let Ok((client, _)) = listener.accept().await {
         let number = {
-            let mut next = connections.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = locked(&connections);
             *next += 1;
             *next - 1
         };
@@ -156,15 +162,15 @@ struct Line<'a> {
     socket: PathBuf,
     /// The state that the server told last: `I` outside of transactions.
     state: AtomicU8,
-    /// Whether the server's next answer is kept from the client.
-    swallows: AtomicBool,
+    /// Set when the server's next answer is kept from the client, if it is a good one.
+    lost: Mutex<Option<(Moment, Snare)>>,
     is_killing: AtomicBool,
     backend: watch::Sender<Option<i32>>,
 }
 
 async fn relay(client: TcpStream, number: u64, shared: &Shared) -> anyhow::Result<()> {
     client.set_nodelay(true)?;
-    let socket = shared.upstream.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let socket = locked(&shared.upstream).clone();
     let server = UnixStream::connect(&socket).await?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
@@ -173,7 +179,7 @@ async fn relay(client: TcpStream, number: u64, shared: &Shared) -> anyhow::Resul
         shared,
         socket,
         state: AtomicU8::new(0),
-        swallows: AtomicBool::new(false),
+        lost: Mutex::default(),
         is_killing: AtomicBool::new(false),
         backend: watch::Sender::new(None),
     };
@@ -218,26 +224,27 @@ impl Line<'_> {
             let message = message(&mut client, is_first).await?;
             is_first = false;
             self.voice().await;
-            let snare = self.snare_at(&message, &mut ledgers);
-            if snare == Some(Snare::KilledBefore) {
-                server.flush().await?;
-                self.kill_backend().await?;
-                return self.close();
-            }
-            if snare == Some(Snare::AnswerLost) {
-                self.swallows.store(true, Ordering::SeqCst);
+            match self.snare_at(&message, &mut ledgers) {
+                Some((_, snare @ Snare::KilledBefore)) => {
+                    self.kill_backend().await?;
+                    return self.close(snare);
+                }
+                Some((_, snare @ Snare::KilledMeanwhile)) => {
+                    self.is_killing.store(true, Ordering::SeqCst);
+                    server.write_all(&message).await?;
+                    // A statement is carried out when its `Sync` is read, which lies behind it.
+                    while !client.buffer().is_empty() {
+                        let message = self::message(&mut client, false).await?;
+                        server.write_all(&message).await?;
+                    }
+                    server.flush().await?;
+                    self.kill_backend().await?;
+                    return self.close(snare);
+                }
+                Some(lost) => *locked(&self.lost) = Some(lost),
+                None => {}
             }
             server.write_all(&message).await?;
-            // A statement is carried out when its `Sync` is read, which may not have been asked for yet.
-            if snare == Some(Snare::KilledMeanwhile) {
-                while !client.buffer().is_empty() {
-                    let message = self::message(&mut client, false).await?;
-                    server.write_all(&message).await?;
-                }
-                server.flush().await?;
-                self.kill_backend().await?;
-                return self.close();
-            }
             if client.buffer().is_empty() {
                 server.flush().await?;
             }
@@ -250,6 +257,7 @@ impl Line<'_> {
         mut server: BufReader<impl AsyncRead + Unpin>,
         mut client: BufWriter<impl AsyncWrite + Unpin>,
     ) -> anyhow::Result<()> {
+        let mut kept_back = Vec::new();
         loop {
             let message = message(&mut server, false).await?;
             match message.split_first() {
@@ -261,11 +269,26 @@ impl Line<'_> {
                 _ => {}
             }
             self.voice().await;
-            if self.swallows.load(Ordering::SeqCst) {
-                // Ready again: what was asked for is done.
-                if message.first() == Some(&b'Z') {
-                    return self.close();
+            if self.is_killing.load(Ordering::SeqCst) {
+                continue;
+            }
+            let lost = *locked(&self.lost);
+            if let Some((moment, snare)) = lost {
+                let is_ready = message.first() == Some(&b'Z');
+                kept_back.push(message);
+                if !is_ready {
+                    continue;
                 }
+                // Ready again: what was asked for is done, unless it was refused. Then the trap waits on.
+                if !kept_back.iter().any(|message| message.first() == Some(&b'E')) {
+                    return self.close(snare);
+                }
+                *locked(&self.lost) = None;
+                *locked(&self.shared.trap) = Some((moment, snare));
+                for message in kept_back.drain(..) {
+                    client.write_all(&message).await?;
+                }
+                client.flush().await?;
                 continue;
             }
             client.write_all(&message).await?;
@@ -278,12 +301,13 @@ impl Line<'_> {
     /// Waits until this connection may speak.
     async fn voice(&self) {
         let mut weather = self.shared.weather.subscribe();
-        let is_silent = |weather: &Weather| matches!(weather, Weather::SilentBelow(next) if self.number < *next);
+        let is_silent =
+            |weather: &Weather| matches!(weather, Weather::SilentBelow(next) if self.number < *next);
         let _ = weather.wait_for(|weather| !is_silent(weather)).await;
     }
 
     /// What happens at this message, if a trap was set for it. A trap closes once.
-    fn snare_at(&self, message: &[u8], ledgers: &mut BTreeSet<Vec<u8>>) -> Option<Snare> {
+    fn snare_at(&self, message: &[u8], ledgers: &mut BTreeSet<Vec<u8>>) -> Option<(Moment, Snare)> {
         let (kind, body) = (message.first()?, message.get(5..)?);
         let moment = match kind {
             b'P' => {
@@ -301,8 +325,7 @@ impl Line<'_> {
             }
             _ => return None,
         };
-        let mut trap = self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner);
-        trap.take_if(|(waits_for, _)| *waits_for == moment).map(|(_, snare)| snare)
+        locked(&self.shared.trap).take_if(|(waits_for, _)| *waits_for == moment)
     }
 
     /// Ends the backend of this connection, and waits until it is gone.
@@ -315,9 +338,11 @@ impl Line<'_> {
         Ok(superuser.close().await?)
     }
 
-    /// Ends this connection and all others, until somebody mends the way.
-    fn close(&self) -> anyhow::Result<()> {
-        self.shared.weather.send_replace(Weather::Down);
+    /// Ends this connection, and all others until somebody mends the way.
+    fn close(&self, snare: Snare) -> anyhow::Result<()> {
+        if snare != Snare::AnswerLostAlone {
+            self.shared.weather.send_replace(Weather::Down);
+        }
         self.shared.closed.send_modify(|closed| *closed += 1);
         Ok(())
     }

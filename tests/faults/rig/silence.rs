@@ -51,7 +51,8 @@ pub(super) async fn backends_frozen(rounds: u32) -> anyhow::Result<Tally> {
         let load = ground.load(round.into()).await?;
         let before = ground.work.journal.count();
         let frozen = Frozen::all(&mut superuser).await?;
-        let ended = move |count: Count| count.unknown + count.nothing >= before.unknown + before.nothing + ENDED;
+        let ended =
+            move |count: Count| count.unknown + count.nothing >= before.unknown + before.nothing + ENDED;
         ground.until(ended, "calls to a frozen database do not end").await?;
         let thawed = Instant::now();
         drop(frozen);

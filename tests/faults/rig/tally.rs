@@ -9,7 +9,7 @@ use tokio::time::Duration;
 /// What came of a fault, over all its rounds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    pub(crate) rounds: u32,
+    pub(crate) times: u32,
     /// Calls that were answered, and were asked again afterwards.
     pub(crate) acknowledged: u64,
     /// Of these, those that were not there any more, or were answered otherwise.
@@ -18,8 +18,6 @@ pub(crate) struct Tally {
     pub(crate) doubled: u64,
     /// Calls of which their callers did not know what had become of them.
     pub(crate) unknown: u64,
-    /// Of these, those of which the service said so, and not a connection that ended.
-    pub(crate) said_unknown: u64,
     /// Of the unknown ones, those that turned out to have been done when they were sent again.
     pub(crate) had_happened: u64,
     /// Calls that were refused with the word that nothing was changed.
@@ -43,10 +41,7 @@ impl Tally {
             }
             match &line.told {
                 Told::Answer { .. } => self.acknowledged += 1,
-                Told::Unknown(said) => {
-                    self.unknown += 1;
-                    self.said_unknown += u64::from(said.ends_with("OUTCOME_UNKNOWN"));
-                }
+                Told::Unknown(_) => self.unknown += 1,
                 Told::Nothing(said) if said.starts_with("Internal") => {
                     self.broken.push(format!("a fault of the world was told as ours: {said}"));
                 }
@@ -74,7 +69,8 @@ impl Tally {
                     self.broken.push(format!("{call:?} was answered otherwise, or is done a second time"));
                 }
             }
-            Told::Unknown(_) | Told::Nothing(_) => self.had_happened += u64::from(*replayed),
+            Told::Unknown(_) => self.had_happened += u64::from(*replayed),
+            Told::Nothing(said) => anyhow::bail!("{call:?} is not sent again: {said}"),
         }
         Ok(!refused)
     }
@@ -100,7 +96,7 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{:>6}{:>13}{:>6}{:>9}{:>9}{:>10}{:>9}{:>12}{:>9}{:>9}{:>8}",
-            self.rounds,
+            self.times,
             self.acknowledged,
             self.lost,
             self.doubled,
@@ -119,7 +115,7 @@ impl fmt::Display for Tally {
 pub(crate) fn heading() -> String {
     format!(
         "{:>6}{:>13}{:>6}{:>9}{:>9}{:>10}{:>9}{:>12}{:>9}{:>9}{:>8}",
-        "rounds",
+        "times",
         "acknowledged",
         "lost",
         "doubled",

@@ -10,7 +10,8 @@ async fn a_message_that_never_ends_is_given_up_at_its_deadline() {
     let service = Service::start().await;
     let begun = Instant::now();
     // A message of 200,000 bytes that comes by one at a time.
-    let answer = undisturbed(&service, endless(service.running.local_addr(), &[0, 0, 3, 13, 64], "400m")).await;
+    let answer =
+        undisturbed(&service, endless(service.running.local_addr(), &[0, 0, 3, 13, 64], "400m")).await;
     assert_eq!(answer["grpc-status"], "4", "{answer:?}");
     assert!(begun.elapsed() > Duration::from_millis(400));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
@@ -21,7 +22,8 @@ async fn a_message_that_never_ends_is_given_up_at_its_deadline() {
 async fn a_message_that_announces_four_gigabytes_is_refused_unread() {
     let service = Service::start().await;
     let begun = Instant::now();
-    let answer = undisturbed(&service, endless(service.running.local_addr(), &[0, 255, 255, 255, 255], "10S")).await;
+    let answer =
+        undisturbed(&service, endless(service.running.local_addr(), &[0, 255, 255, 255, 255], "10S")).await;
     assert_eq!(answer["grpc-status"], "8", "{answer:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     service.stop().await;
