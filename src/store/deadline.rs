@@ -72,8 +72,8 @@ impl TimeLeft {
             ))
             .into_sql_str(),
         };
-        let begun = pool.begin(statement).await?;
-        if self.is_over() { Err(Error::Late) } else { Ok(begun) }
+        let transaction = pool.begin(statement).await?;
+        if self.is_over() { Err(Error::Late) } else { Ok(transaction) }
     }
 
     /// The bounds of lock and statement in milliseconds, where they are shorter than the pool's.

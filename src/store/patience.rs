@@ -69,7 +69,7 @@ impl Stream for Bounded<'_> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Row>> {
         match self.rows.as_mut().poll_next(cx) {
             Poll::Pending => self.limit.as_mut().poll(cx).map(|()| Some(Err(silence()))),
-            row => row,
+            row @ Poll::Ready(_) => row,
         }
     }
 }

@@ -124,6 +124,7 @@ impl Work for Lost {
     type Output = ();
     type Error = Failure;
 
+    #[expect(clippy::panic, reason = "a task is lost when it panics")]
     async fn run(&self, tx: &mut Tx) -> Result<(), Failure> {
         tx.insert_account_if_missing(&self.0, Clock::system().now()).await?;
         panic!("the task of a transaction is lost, as this test wants it");
@@ -135,7 +136,7 @@ async fn a_transaction_whose_task_is_lost_leaves_nothing_and_takes_nobody_elses_
 {
     let ground = Ground::prepare().await?;
     for number in 0..5 {
-        let lost = AccountId::parse(&format!("lost-{number}")).ok().context("no account id")?;
+        let lost = AccountId::parse(format!("lost-{number}")).ok().context("no account id")?;
         let done = ground.store.transact(Lost(lost)).await;
         assert!(matches!(done, Err(Failure::Store(Error::TaskLost))), "{done:?}");
         let kept = ground.store.transact(Open::new(&format!("kept-{number}"), || Failure::Other)?).await;

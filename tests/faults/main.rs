@@ -37,11 +37,11 @@ faults! {
     a_backend_killed_at_commit_leaves_a_doubt_that_a_replay_ends: BackendKilledAtCommit * 1;
     a_commit_whose_answer_is_lost_is_found_by_a_replay: CutAfterCommit * 1;
     calls_to_frozen_backends_end_and_are_good_again: BackendsFrozen * 1;
-    connections_that_fall_silent_are_replaced: NetworkSilent * 1;
+    a_network_that_falls_silent_keeps_nobody_waiting_for_ever: NetworkSilent * 1;
     a_crowd_for_few_connections_is_refused_and_reads_go_on: PoolExhausted * 1;
     callers_that_leave_at_random_moments_leave_nothing_half_done: CallsCancelled * 1;
     a_full_disk_refuses_and_loses_nothing: DiskFull * 1;
     clocks_that_jump_turn_no_time_back: ClockJumps * 1;
-    good_callers_hardly_notice_attacks_by_http2: Http2Attacks * 1;
-    good_callers_hardly_notice_silent_sockets: SilentSockets * 1;
+    attacks_by_http2_are_hardly_noticed: Http2Attacks * 1;
+    a_crowd_of_silent_sockets_is_hardly_noticed: SilentSockets * 1;
 }

@@ -62,8 +62,8 @@ pub(crate) fn request_id() -> String {
 }
 
 /// When things happened that are told: before any clock that a call brings.
-fn yesterday() -> Option<Timestamp> {
-    Some(Timestamp { seconds: Clock::system().now().timestamp() - 86_400, nanos: 0 })
+fn yesterday() -> Timestamp {
+    Timestamp { seconds: Clock::system().now().timestamp() - 86_400, nanos: 0 }
 }
 
 /// When a grant expires: its own moment of a year far away, by which it is known.
@@ -71,14 +71,14 @@ fn marked(mark: u32) -> Timestamp {
     Timestamp { seconds: FAR_AWAY + i64::from(mark), nanos: 0 }
 }
 
-fn by_payment(payment_id: &str) -> Option<v1::PurchaseReference> {
+fn by_payment(payment_id: &str) -> v1::PurchaseReference {
     use v1::purchase_reference::Reference;
     let payment = v1::Payment { provider: "stripe".to_owned(), payment_id: payment_id.to_owned() };
-    Some(v1::PurchaseReference { reference: Some(Reference::Payment(payment)) })
+    v1::PurchaseReference { reference: Some(Reference::Payment(payment)) }
 }
 
-fn price() -> Option<v1::Money> {
-    Some(v1::Money { currency_code: "USD".to_owned(), minor_units: 999 })
+fn price() -> v1::Money {
+    v1::Money { currency_code: "USD".to_owned(), minor_units: 999 }
 }
 
 impl Ask {
@@ -91,9 +91,9 @@ impl Ask {
             order_id: format!("order-{payment_id}"),
             package_id: "pack-100".to_owned(),
             kind: v1::PurchaseKind::OneTime.into(),
-            price: price(),
+            price: Some(price()),
             credits: BOUGHT,
-            paid_at: yesterday(),
+            paid_at: Some(yesterday()),
             ..Default::default()
         })
     }
@@ -102,10 +102,10 @@ impl Ask {
         Self::Deliver(v1::DeliverCreditsRequest {
             request_id: request_id(),
             account_id: account_id.to_owned(),
-            purchase: by_payment(payment_id),
+            purchase: Some(by_payment(payment_id)),
             delivery_id: format!("delivery-{payment_id}"),
             outcome: Some(v1::deliver_credits_request::Outcome::Credits(BOUGHT)),
-            delivered_at: yesterday(),
+            delivered_at: Some(yesterday()),
         })
     }
 
@@ -152,7 +152,7 @@ impl Ask {
             attempt: 1,
             cause: "worker_crash".to_owned(),
             error_message: String::new(),
-            failed_at: yesterday(),
+            failed_at: Some(yesterday()),
         };
         Self::Restore(request, credits)
     }
@@ -162,7 +162,7 @@ impl Ask {
             request_id: request_id(),
             account_id: account_id.to_owned(),
             claim: v1::Claim::CreditsNotDelivered.into(),
-            purchase: by_payment(payment_id),
+            purchase: Some(by_payment(payment_id)),
             ..Default::default()
         };
         Self::Claim(request, payment_id.to_owned())
@@ -175,9 +175,8 @@ impl Ask {
             dispute_id: format!("dispute-{payment_id}"),
             payment_id: payment_id.to_owned(),
             event: event.into(),
-            amount: price(),
-            occurred_at: yesterday()
-                .map(|at| Timestamp { seconds: at.seconds + i64::from(event as i32), ..at }),
+            amount: Some(price()),
+            occurred_at: Some(Timestamp { seconds: yesterday().seconds + i64::from(event as i32), nanos: 0 }),
             ..Default::default()
         };
         Self::Dispute(request, account_id.to_owned())

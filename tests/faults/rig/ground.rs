@@ -40,13 +40,12 @@ const AT_ONCE: usize = 16;
 const AGAIN: Duration = Duration::from_millis(250);
 const ATTEMPTS: u32 = 120;
 
-/// Where the records are.
+/// A cluster that survives the service, behind a proxy.
 #[derive(Debug)]
-enum Database {
-    /// A cluster that survives the service, behind a proxy.
-    Apart { cluster: Option<Cluster>, proxy: Proxy },
-    /// The service's own, which ends with it.
-    Private,
+struct Apart {
+    /// None while it is started anew.
+    cluster: Option<Cluster>,
+    proxy: Proxy,
 }
 
 /// How a ground is prepared.
@@ -71,7 +70,8 @@ pub(crate) struct Ground {
     folder: PathBuf,
     /// The folder of everything else.
     own: TempDir,
-    database: Database,
+    /// None where the database is the service's own, and ends with it.
+    apart: Option<Apart>,
     pub(crate) process: Process,
     pub(crate) work: Arc<Work>,
     /// What every call that was done must have left.
@@ -132,35 +132,30 @@ impl Ground {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))?;
         let data_dir = folder.join("data");
         copy_template(&data_dir).await?;
-        let database = if plan.private {
-            Database::Private
+        let apart = if plan.private {
+            None
         } else {
             let cluster = Cluster::start(options(Some(data_dir))).await?;
             let proxy = Proxy::start(cluster.socket_dir()).await?;
-            Database::Apart { cluster: Some(cluster), proxy }
+            Some(Apart { cluster: Some(cluster), proxy })
         };
-        let process = start(plan, &folder, own.path(), &database).await?;
+        let process = start(plan, &folder, own.path(), apart.as_ref()).await?;
         let work = Work::new(plan.clocks);
         work.go_to(process.channel()?);
         work.prepare().await?;
         let (expected, tally) = (Effects::default(), Tally::default());
-        Ok(Self { plan, folder, own, database, process, work, expected, tally })
+        Ok(Self { plan, folder, own, apart, process, work, expected, tally })
     }
 
     pub(crate) fn proxy(&self) -> anyhow::Result<&Proxy> {
-        match &self.database {
-            Database::Apart { proxy, .. } => Ok(proxy),
-            Database::Private => Err(anyhow::anyhow!("a private database has no proxy")),
-        }
+        self.apart.as_ref().map(|apart| &apart.proxy).context("a private database has no proxy")
     }
 
     /// The database's address behind the service's back.
     fn url(&self) -> anyhow::Result<String> {
-        let socket_dir = match &self.database {
-            Database::Apart { cluster, .. } => {
-                cluster.as_ref().map(|cluster| cluster.socket_dir().to_owned())
-            }
-            Database::Private => self.process.socket_dir.clone(),
+        let socket_dir = match &self.apart {
+            Some(apart) => apart.cluster.as_ref().map(|cluster| cluster.socket_dir().to_owned()),
+            None => self.process.socket_dir.clone(),
         };
         Ok(url_in(&socket_dir.context("there is no database now")?, DATABASE))
     }
@@ -174,7 +169,7 @@ impl Ground {
     pub(crate) async fn kill_service(&mut self) -> anyhow::Result<()> {
         self.tally.peak_kib = self.tally.peak_kib.max(self.process.peak_kib()?);
         self.process.kill().await?;
-        self.process = start(self.plan, &self.folder, self.own.path(), &self.database).await?;
+        self.process = start(self.plan, &self.folder, self.own.path(), self.apart.as_ref()).await?;
         self.work.go_to(self.process.channel()?);
         Ok(())
     }
@@ -189,7 +184,7 @@ impl Ground {
 
     /// Starts a server on the data of one that has stopped, however it did.
     pub(crate) async fn start_database(&mut self) -> anyhow::Result<()> {
-        if let Database::Apart { cluster, proxy } = &mut self.database {
+        if let Some(Apart { cluster, proxy }) = &mut self.apart {
             if let Some(ended) = cluster.take() {
                 ended.stop().await?;
             }
@@ -295,7 +290,7 @@ impl Ground {
         let mut tally = self.tally;
         tally.peak_kib = tally.peak_kib.max(self.process.peak_kib()?);
         self.process.stop().await?;
-        if let Database::Apart { cluster: Some(cluster), proxy } = self.database {
+        if let Some(Apart { cluster: Some(cluster), proxy }) = self.apart {
             drop(proxy);
             cluster.stop().await?;
         }
@@ -303,11 +298,11 @@ impl Ground {
     }
 }
 
-async fn start(plan: Plan, folder: &Path, own: &Path, database: &Database) -> anyhow::Result<Process> {
+async fn start(plan: Plan, folder: &Path, own: &Path, apart: Option<&Apart>) -> anyhow::Result<Process> {
     let mut arguments: Vec<String> = plan.arguments.iter().map(|&argument| argument.to_owned()).collect();
-    match database {
-        Database::Apart { proxy, .. } => arguments.extend(["--database-url".to_owned(), proxy.url(DATABASE)]),
-        Database::Private => {
+    match apart {
+        Some(Apart { proxy, .. }) => arguments.extend(["--database-url".to_owned(), proxy.url(DATABASE)]),
+        None => {
             let data = folder.join("data");
             arguments.extend(["--data-dir".to_owned(), data.to_string_lossy().into_owned()]);
         }

@@ -227,7 +227,8 @@ impl Line<'_> {
             match self.snare_at(&message, &mut ledgers) {
                 Some((_, snare @ Snare::KilledBefore)) => {
                     self.kill_backend().await?;
-                    return self.close(snare);
+                    self.close(snare);
+                    return Ok(());
                 }
                 Some((_, snare @ Snare::KilledMeanwhile)) => {
                     self.is_killing.store(true, Ordering::SeqCst);
@@ -239,7 +240,8 @@ impl Line<'_> {
                     }
                     server.flush().await?;
                     self.kill_backend().await?;
-                    return self.close(snare);
+                    self.close(snare);
+                    return Ok(());
                 }
                 Some(lost) => *locked(&self.lost) = Some(lost),
                 None => {}
@@ -281,7 +283,8 @@ impl Line<'_> {
                 }
                 // Ready again: what was asked for is done, unless it was refused. Then the trap waits on.
                 if !kept_back.iter().any(|message| message.first() == Some(&b'E')) {
-                    return self.close(snare);
+                    self.close(snare);
+                    return Ok(());
                 }
                 *locked(&self.lost) = None;
                 *locked(&self.shared.trap) = Some((moment, snare));
@@ -339,11 +342,10 @@ impl Line<'_> {
     }
 
     /// Ends this connection, and all others until somebody mends the way.
-    fn close(&self, snare: Snare) -> anyhow::Result<()> {
+    fn close(&self, snare: Snare) {
         if snare != Snare::AnswerLostAlone {
             self.shared.weather.send_replace(Weather::Down);
         }
         self.shared.closed.send_modify(|closed| *closed += 1);
-        Ok(())
     }
 }
