@@ -208,7 +208,8 @@ impl Ground {
         enough: impl Fn(Count) -> bool,
         else_say: &'static str,
     ) -> anyhow::Result<()> {
-        timeout(LIMIT, self.work.journal.until(enough)).await.context(else_say)
+        let done = timeout(LIMIT, self.work.journal.until(enough)).await;
+        done.with_context(|| format!("{else_say}; {:?}", self.work.journal.count()))
     }
 
     /// Waits until so many traps of the proxy have closed.

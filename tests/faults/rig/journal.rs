@@ -33,7 +33,7 @@ pub(crate) struct Count {
     pub(crate) plain: u64,
     /// Calls of which nobody knows.
     pub(crate) unknown: u64,
-    /// Of these, those of which the service said that a commit is in doubt, and not that their time was over.
+    /// Of these, those of which the service itself said so, and not a connection that ended.
     pub(crate) in_doubt: u64,
     /// Refusals that said that nothing was changed.
     pub(crate) nothing: u64,
@@ -62,7 +62,7 @@ impl Journal {
             Told::Nothing(_) => count.nothing += 1,
             Told::Unknown(said) => {
                 count.unknown += 1;
-                count.in_doubt += u64::from(said == "Unknown OUTCOME_UNKNOWN");
+                count.in_doubt += u64::from(said.ends_with("OUTCOME_UNKNOWN"));
             }
         });
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
