@@ -30,6 +30,7 @@ mod note;
 mod open_book;
 mod overview;
 mod past_decision;
+mod patience;
 mod policy_version;
 mod pool;
 mod purchase;

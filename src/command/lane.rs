@@ -203,8 +203,7 @@ impl Lane {
         match (done, first) {
             // The first statement may have been carried out, and this failure does not know of it.
             (Err(error), Some(first))
-                if failure_of(&error).is_some()
-                    && failure_of(&first) == Some(StoreFailure::OutcomeUnknown) =>
+                if !error.is_answer() && failure_of(&first) == Some(StoreFailure::OutcomeUnknown) =>
             {
                 Err(first)
             }

@@ -230,6 +230,10 @@ impl store::Fault for Error {
             | Self::Unforeseen(_) => None,
         }
     }
+
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }
 
 impl From<OutOfRange> for Error {
@@ -302,7 +306,7 @@ pub enum StoreFailure {
     Late,
     /// Too many wait for a connection; nothing was begun.
     Overloaded,
-    /// The database cannot be reached; nothing was written.
+    /// The database cannot be reached, or takes no writes; nothing was written.
     Unavailable,
     /// A commit was under way when the connection broke.
     OutcomeUnknown,
@@ -318,7 +322,7 @@ impl StoreFailure {
             store::Error::TooSlow(_) | store::Error::RunAgain(_) | store::Error::Changed => Self::Busy,
             store::Error::Late => Self::Late,
             store::Error::Crowded => Self::Overloaded,
-            store::Error::Unreachable(_) => Self::Unavailable,
+            store::Error::Unreachable(_) | store::Error::NoWrites(_) => Self::Unavailable,
             store::Error::CommitInDoubt(_) | store::Error::TaskLost => Self::OutcomeUnknown,
             store::Error::Refused(_)
             | store::Error::CorruptRow { .. }

@@ -102,8 +102,8 @@ impl Store {
     async fn open(options: PgConnectOptions, limits: Limits, role: Role) -> Result<Self, Error> {
         let browsing = limits.max_connections.div_euclid(BROWSING_PART).max(1);
         let calls = limits.max_connections.saturating_sub(browsing).max(1);
-        let browsing = Pool::lazy(options.clone(), browsing, limits.acquire_timeout);
-        let calls = Pool::lazy(options, calls, limits.acquire_timeout);
+        let browsing = Pool::lazy(options.clone(), browsing, limits);
+        let calls = Pool::lazy(options, calls, limits);
         calls.check(role).await?;
         Ok(Self { calls, browsing })
     }

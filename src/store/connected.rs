@@ -1,9 +1,11 @@
 //! Where a statement runs: in a transaction, or by itself on a line of its own.
 
+use super::patience::Patience;
 use super::traced::Traced;
 use super::{Error, Store, Tx};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use tokio::time::timeout;
 
 /// What gives the connection. It is sealed, so that no other room runs a statement of its own.
 pub(super) mod sealed {
@@ -35,13 +37,14 @@ impl sealed::Connection for Tx {
 #[derive(Debug)]
 pub struct Line {
     connection: PgConnection,
+    patience: Patience,
 }
 
 impl sealed::Connection for Line {
     const COMMITS: bool = true;
 
     fn connection(&mut self) -> Traced<'_> {
-        Traced(&mut self.connection)
+        Traced { connection: &mut self.connection, patience: self.patience }
     }
 }
 
@@ -56,8 +59,11 @@ impl Store {
     /// # Errors
     /// [`Error::Unreachable`] when the database does not answer.
     pub async fn open_line(&self) -> Result<Line, Error> {
-        let options = self.calls().connections().connect_options();
-        let connection = PgConnection::connect_with(&options.as_ref().clone().options(PLANS)).await?;
-        Ok(Line { connection })
+        let (connections, patience) = (self.calls().connections(), self.calls().patience());
+        let options = connections.connect_options().as_ref().clone().options(PLANS);
+        let opened =
+            timeout(connections.options().get_acquire_timeout(), PgConnection::connect_with(&options));
+        let connection = opened.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+        Ok(Line { connection, patience })
     }
 }

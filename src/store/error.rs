@@ -26,6 +26,9 @@ pub enum Error {
     /// No connection could be had, or it broke before the commit. Nothing was written.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
+    /// The database takes no writes now: it has no room on its disk or in its memory, or is a standby. Nothing was written.
+    #[error("the database takes no writes now")]
+    NoWrites(#[source] sqlx::Error),
     /// The connection broke while the commit was in flight: it may or may not have happened.
     #[error("the connection broke during the commit")]
     CommitInDoubt(#[source] sqlx::Error),
@@ -65,6 +68,7 @@ impl From<sqlx::Error> for Error {
                 Some("57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" | "53300") => {
                     Self::Unreachable(error)
                 }
+                Some("53000" | "53100" | "53200" | "25006" | "58000" | "58030") => Self::NoWrites(error),
                 _ => match database.constraint().and_then(Meaning::of) {
                     Some(meaning) => Self::Refused(meaning),
                     None => Self::Database(error),

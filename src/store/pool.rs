@@ -1,11 +1,13 @@
 //! Connections that are shared, and how many may wait for one.
 
+use super::connect::Limits;
+use super::patience::Patience;
 use super::{Error, PoolState, Role, traced};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Executor, SqlStr, Transaction};
+use sqlx::{Executor, Postgres, SqlStr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
@@ -17,6 +19,7 @@ const MAX_WAITING: u32 = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     connections: PgPool,
+    patience: Patience,
     places: Arc<Semaphore>,
     waiting: Arc<AtomicU32>,
 }
@@ -37,29 +40,30 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A transaction, with its place among those that may wait.
+/// A connection on which a transaction has begun, with its place among those that may wait.
 pub(super) struct Begun {
-    pub(super) transaction: Transaction<'static, sqlx::Postgres>,
+    pub(super) connection: PoolConnection<Postgres>,
     pub(super) place: OwnedSemaphorePermit,
 }
 
 impl Pool {
     /// A pool that opens a connection when one is needed.
-    pub(super) fn lazy(options: PgConnectOptions, max_connections: u32, acquire_timeout: Duration) -> Self {
+    pub(super) fn lazy(options: PgConnectOptions, max_connections: u32, limits: Limits) -> Self {
+        let patience = Patience::beyond(limits.statement_timeout);
         let connections = PgPoolOptions::new()
             .max_connections(max_connections)
-            .acquire_timeout(acquire_timeout)
-            // sqlx 0.9.0 may hand back a connection inside a transaction when a `begin` was cancelled (its issue
-            // 4393): the next statement would then be lost. Rolling back makes such a connection clean.
-            .after_release(|connection, _| {
+            .acquire_timeout(limits.acquire_timeout)
+            // Whatever was left of it, a transaction ends with its task: a connection inside one would lose the next
+            // statement.
+            .after_release(move |connection, _| {
                 Box::pin(async move {
-                    connection.execute("ROLLBACK").await?;
+                    patience.with(connection.execute("ROLLBACK")).await?;
                     Ok(true)
                 })
             })
             .connect_lazy_with(options);
         let places = usize::try_from(max_connections.saturating_mul(MAX_WAITING)).unwrap_or(usize::MAX);
-        Self { connections, places: Arc::new(Semaphore::new(places)), waiting: Arc::default() }
+        Self { connections, patience, places: Arc::new(Semaphore::new(places)), waiting: Arc::default() }
     }
 
     /// Opens the first connection.
@@ -82,9 +86,23 @@ impl Pool {
     pub(super) async fn begin(&self, statement: SqlStr) -> Result<Begun, Error> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Crowded)?;
         let _waiting = Waiting::among(&self.waiting);
-        let begin = self.connections.begin_with(statement);
-        let transaction = begin.instrument(traced::span_of("BEGIN")).await?;
-        Ok(Begun { transaction, place })
+        let begin = async {
+            let mut connection = self.connections.acquire().await?;
+            match self.patience.with(connection.execute(sqlx::raw_sql(statement))).await {
+                Ok(_) => Ok(connection),
+                Err(error) => {
+                    connection.close_on_drop();
+                    Err(error)
+                }
+            }
+        };
+        let connection = begin.instrument(traced::span_of("BEGIN")).await?;
+        Ok(Begun { connection, place })
+    }
+
+    /// How long its connections wait for an answer.
+    pub(super) const fn patience(&self) -> Patience {
+        self.patience
     }
 
     /// How much of it is in use now.

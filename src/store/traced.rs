@@ -1,6 +1,7 @@
 //! A span for each statement of a call that is traced, by the semantic conventions for databases: what is done, to which
 //! table, how it ended. Never its text, and nothing of its arguments.
 
+use super::patience::{Patience, Rows};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Error, Execute, Executor, SqlStr};
@@ -15,11 +16,13 @@ use tracing::{Instrument, Level, Span};
 const TARGET: &str = "makegood::statement";
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-type Rows<'a> = Pin<Box<dyn Stream<Item = Result<Either<PgQueryResult, PgRow>, Error>> + Send + 'a>>;
 
-/// A connection whose statements are traced where their call is.
+/// A connection whose statements are waited for in bounded time, and traced where their call is.
 #[derive(Debug)]
-pub struct Traced<'c>(pub(super) &'c mut PgConnection);
+pub struct Traced<'c> {
+    pub(super) connection: &'c mut PgConnection,
+    pub(super) patience: Patience,
+}
 
 /// The span of a statement that is no query, such as `COMMIT`.
 pub(super) fn span_of(operation: &'static str) -> Span {
@@ -141,11 +144,11 @@ impl<'c> Executor<'c> for Traced<'c> {
         E: 'q + Execute<'q, Postgres>,
     {
         if !is_traced() {
-            return self.0.fetch_many(query);
+            return self.patience.for_rows(self.connection.fetch_many(query));
         }
         let query = Read::of(query);
         let span = query.span();
-        Box::pin(Reading { rows: self.0.fetch_many(query), span })
+        Box::pin(Reading { rows: self.patience.for_rows(self.connection.fetch_many(query)), span })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> Later<'e, Result<Option<PgRow>, Error>>
@@ -154,11 +157,11 @@ impl<'c> Executor<'c> for Traced<'c> {
         E: 'q + Execute<'q, Postgres>,
     {
         if !is_traced() {
-            return self.0.fetch_optional(query);
+            return Box::pin(self.patience.with(self.connection.fetch_optional(query)));
         }
         let query = Read::of(query);
         let span = query.span();
-        let row = self.0.fetch_optional(query);
+        let row = self.patience.with(self.connection.fetch_optional(query));
         let told = span.clone();
         let row = async move { row.await.inspect_err(|error| tell_failure(&told, error)) };
         Box::pin(row.instrument(span))
@@ -172,14 +175,14 @@ impl<'c> Executor<'c> for Traced<'c> {
     where
         'c: 'e,
     {
-        self.0.prepare_with(sql, parameters)
+        self.connection.prepare_with(sql, parameters)
     }
 
     fn describe<'e>(self, sql: SqlStr) -> Later<'e, Result<Describe<Postgres>, Error>>
     where
         'c: 'e,
     {
-        self.0.describe(sql)
+        self.connection.describe(sql)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::constraint::Meaning;
 use super::deadline::TimeLeft;
+use super::patience::Patience;
 use super::pool::{Begun, Pool};
 use super::traced::{self, Traced};
 use super::{Error, Store};
 use crate::clock::chance_below;
-use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, Postgres};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,8 @@ const MAX_RUNS: u32 = 5;
 /// A running transaction.
 #[derive(Debug)]
 pub struct Tx {
-    inner: sqlx::Transaction<'static, Postgres>,
+    connection: PoolConnection<Postgres>,
+    patience: Patience,
     /// Given back when the transaction has ended.
     _place: OwnedSemaphorePermit,
 }
@@ -30,12 +33,30 @@ const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl Tx {
     async fn begin(pool: &Pool, time: TimeLeft, begin: &'static str) -> Result<Self, Error> {
-        let Begun { transaction, place } = time.begin(pool, begin).await?;
-        Ok(Self { inner: transaction, _place: place })
+        let Begun { connection, place } = time.begin(pool, begin).await?;
+        Ok(Self { connection, patience: pool.patience(), _place: place })
     }
 
     pub(super) fn connection(&mut self) -> Traced<'_> {
-        Traced(&mut self.inner)
+        Traced { connection: &mut self.connection, patience: self.patience }
+    }
+
+    async fn commit(mut self) -> Result<(), Error> {
+        let committed = self.patience.with(self.connection.execute("COMMIT"));
+        let committed = committed.instrument(traced::span_of("COMMIT")).await;
+        if committed.is_err() {
+            self.connection.close_on_drop();
+        }
+        committed.map(drop).map_err(in_doubt)
+    }
+
+    /// Ends it without a trace; `error` is why. A connection that broke, or on which nothing comes, takes no other work.
+    async fn roll_back(mut self, error: Option<&Error>) {
+        let is_broken = matches!(error, Some(Error::Unreachable(_)))
+            || self.patience.with(self.connection.execute("ROLLBACK")).await.is_err();
+        if is_broken {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -43,6 +64,11 @@ impl Tx {
 pub trait Fault {
     /// The failure of the store, if that is what it was.
     fn store_error(&self) -> Option<&Error>;
+
+    /// Whether it is an answer, which the same work has each time, and no failure.
+    fn is_answer(&self) -> bool {
+        false
+    }
 }
 
 impl Fault for Error {
@@ -128,7 +154,7 @@ impl Store {
             if !again || run == MAX_RUNS || time.is_over() {
                 return Err(match doubt {
                     // This run wrote nothing, but an earlier one may have.
-                    Some(doubt) if error.store_error().is_some() => doubt,
+                    Some(doubt) if !error.is_answer() => doubt,
                     _ => time.judge(error),
                 });
             }
@@ -144,12 +170,11 @@ impl Store {
         let mut tx = Tx::begin(self.calls(), time, "BEGIN").await?;
         match work.run(&mut tx).await {
             Ok(output) => {
-                tx.inner.commit().instrument(traced::span_of("COMMIT")).await.map_err(in_doubt)?;
+                tx.commit().await?;
                 Ok(output)
             }
             Err(error) => {
-                // The error that stopped the work says more than one that a lost connection adds here.
-                let _ = tx.inner.rollback().await;
+                tx.roll_back(error.store_error()).await;
                 Err(error)
             }
         }
@@ -161,7 +186,7 @@ async fn read_from<W: Work>(pool: Pool, work: W) -> Result<W::Output, W::Error> 
     let reading = async move {
         let mut tx = Tx::begin(&pool, time, READ).await?;
         let output = work.run(&mut tx).await;
-        let _ = tx.inner.rollback().await;
+        tx.roll_back(output.as_ref().err().and_then(Fault::store_error)).await;
         output.map_err(|error| time.judge(error))
     };
     let task = tokio::spawn(reading.in_current_span());

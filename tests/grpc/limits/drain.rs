@@ -48,8 +48,8 @@ async fn a_server_that_drains_says_so_and_finishes_what_it_began() {
 #[tokio::test]
 async fn a_silent_connection_does_not_keep_a_server_from_ending() {
     let service = Service::start().await;
-    let mut silent = connect(&service).await;
-    let mut greeted = greeted(&service).await;
+    let mut silent = connect(service.running.local_addr()).await;
+    let mut greeted = greeted(service.running.local_addr()).await;
     let begun = Instant::now();
     drop(service.channel);
     service.running.stop(Duration::from_secs(1)).await.unwrap();

@@ -1,17 +1,17 @@
 //! Those who send too much.
 
-use super::wire::{HOLD, call_headers, endless, frame, greeted, until_closed};
+use super::wire::{HOLD, call_headers, endless, frame, greeted, reset_rapidly, until_closed};
 use super::{Duration, Instant, undisturbed};
 use crate::service::Service;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_message_that_never_ends_is_given_up_at_its_deadline() {
     let service = Service::start().await;
     let begun = Instant::now();
     // A message of 200,000 bytes that comes by one at a time.
-    let answer = undisturbed(&service, endless(&service, &[0, 0, 3, 13, 64], "400m")).await;
+    let answer =
+        undisturbed(&service, endless(service.running.local_addr(), &[0, 0, 3, 13, 64], "400m")).await;
     assert_eq!(answer["grpc-status"], "4", "{answer:?}");
     assert!(begun.elapsed() > Duration::from_millis(400));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
@@ -22,28 +22,11 @@ async fn a_message_that_never_ends_is_given_up_at_its_deadline() {
 async fn a_message_that_announces_four_gigabytes_is_refused_unread() {
     let service = Service::start().await;
     let begun = Instant::now();
-    let answer = undisturbed(&service, endless(&service, &[0, 255, 255, 255, 255], "10S")).await;
+    let answer =
+        undisturbed(&service, endless(service.running.local_addr(), &[0, 255, 255, 255, 255], "10S")).await;
     assert_eq!(answer["grpc-status"], "8", "{answer:?}");
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     service.stop().await;
-}
-
-/// Begins calls and takes each back at once, until the connection is ended. Gives how many were begun.
-async fn reset_rapidly(mut socket: TcpStream) -> u32 {
-    let headers = call_headers(HOLD);
-    let mut calls = 0;
-    loop {
-        let mut burst = Vec::new();
-        for _ in 0..500 {
-            let stream_id = calls * 2 + 1;
-            burst.extend(frame(0x1, 0x4, stream_id, &headers));
-            burst.extend(frame(0x3, 0, stream_id, &8_u32.to_be_bytes()));
-            calls += 1;
-        }
-        if calls > 100_000 || socket.write_all(&burst).await.is_err() {
-            return calls;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +35,7 @@ async fn calls_begun_only_to_be_taken_back_end_their_connection() {
     let flood = async {
         let mut begun = Vec::new();
         for _ in 0..10 {
-            begun.push(reset_rapidly(greeted(&service).await).await);
+            begun.push(reset_rapidly(greeted(service.running.local_addr()).await).await);
         }
         begun
     };
@@ -64,7 +47,7 @@ async fn calls_begun_only_to_be_taken_back_end_their_connection() {
 #[tokio::test]
 async fn more_metadata_than_may_be_is_refused() {
     let service = Service::start().await;
-    let mut socket = greeted(&service).await;
+    let mut socket = greeted(service.running.local_addr()).await;
     // Header blocks that go on and on.
     let flood = async {
         socket.write_all(&frame(0x1, 0, 1, &call_headers(HOLD))).await?;

@@ -23,7 +23,7 @@ async fn two_thousand_silent_sockets_keep_nobody_out_and_are_closed() {
     let silent = async {
         let mut silent = JoinSet::new();
         for _ in 0..SOCKETS {
-            let mut socket = connect(&service).await;
+            let mut socket = connect(service.running.local_addr()).await;
             silent.spawn(async move { until_closed(&mut socket, CLOSED_WITHIN).await });
         }
         silent.join_all().await
@@ -37,7 +37,7 @@ async fn two_thousand_silent_sockets_keep_nobody_out_and_are_closed() {
 #[tokio::test]
 async fn a_hello_that_trickles_in_is_closed_as_silence_is() {
     let service = Service::start().await;
-    let (mut reader, mut writer) = connect(&service).await.into_split();
+    let (mut reader, mut writer) = connect(service.running.local_addr()).await.into_split();
     let begun = Instant::now();
     let trickle = async {
         let mut pace = tokio::time::interval(Duration::from_secs(1));
@@ -61,7 +61,7 @@ async fn a_hello_that_trickles_in_is_closed_as_silence_is() {
 async fn another_protocol_is_closed_at_once() {
     let service = Service::start().await;
     let begun = Instant::now();
-    let mut socket = connect(&service).await;
+    let mut socket = connect(service.running.local_addr()).await;
     socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(until_closed(&mut socket, CLOSED_WITHIN).await.is_some());
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
@@ -75,7 +75,7 @@ async fn headers_that_never_end_disturb_nobody_and_end_their_connection() {
     let slow = async {
         let mut attackers = JoinSet::new();
         for _ in 0..20 {
-            let mut socket = greeted(&service).await;
+            let mut socket = greeted(service.running.local_addr()).await;
             // Without the flag that ends the headers.
             let block = call_headers(super::wire::HOLD);
             socket.write_all(&frame(0x1, 0, 1, &block[..10])).await.unwrap();

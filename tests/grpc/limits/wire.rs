@@ -1,6 +1,6 @@
 //! HTTP/2 spelled by hand, for what no proper client would say.
 
-use crate::service::Service;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,13 +11,13 @@ pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) const HOLD: &str = "/makegood.v1.CreditService/HoldCredits";
 
-pub(super) async fn connect(service: &Service) -> TcpStream {
-    TcpStream::connect(service.running.local_addr()).await.unwrap()
+pub(super) async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
 }
 
 /// A connection that said hello.
-pub(super) async fn greeted(service: &Service) -> TcpStream {
-    let mut stream = connect(service).await;
+pub(super) async fn greeted(address: SocketAddr) -> TcpStream {
+    let mut stream = connect(address).await;
     stream.write_all(PREFACE).await.unwrap();
     stream.write_all(&frame(0x4, 0, 0, &[])).await.unwrap();
     stream
@@ -51,6 +51,24 @@ pub(super) fn call_headers(path: &str) -> Vec<u8> {
     block
 }
 
+/// Begins calls and takes each back at once, until the connection is ended. Gives how many were begun.
+pub(super) async fn reset_rapidly(mut socket: TcpStream) -> u32 {
+    let headers = call_headers(HOLD);
+    let mut calls = 0;
+    loop {
+        let mut burst = Vec::new();
+        for _ in 0..500 {
+            let stream_id = calls * 2 + 1;
+            burst.extend(frame(0x1, 0x4, stream_id, &headers));
+            burst.extend(frame(0x3, 0, stream_id, &8_u32.to_be_bytes()));
+            calls += 1;
+        }
+        if calls > 100_000 || socket.write_all(&burst).await.is_err() {
+            return calls;
+        }
+    }
+}
+
 /// Everything that arrives until the other side ends the connection; `None` when it does not in time.
 pub(super) async fn until_closed(stream: &mut TcpStream, patience: Duration) -> Option<Vec<u8>> {
     let mut heard = Vec::new();
@@ -67,8 +85,8 @@ pub(super) async fn until_closed(stream: &mut TcpStream, patience: Duration) -> 
 
 /// A call whose message never ends, as far as the service lets it: its first bytes are `begin`, then follows one after the
 /// other. Gives the headers of the answer.
-pub(super) async fn endless(service: &Service, begin: &'static [u8], timeout: &str) -> HeaderMap {
-    let (mut client, connection) = h2::client::handshake(connect(service).await).await.unwrap();
+pub(super) async fn endless(address: SocketAddr, begin: &'static [u8], timeout: &str) -> HeaderMap {
+    let (mut client, connection) = h2::client::handshake(connect(address).await).await.unwrap();
     let connection = tokio::spawn(connection);
     let request = Request::post(format!("http://localhost{HOLD}"))
         .header("content-type", "application/grpc")
