@@ -6,7 +6,8 @@
 //! - one [`Ear`] listens to every span and every event of this process, at every level of ours, which is all that logs and
 //!   exported spans are made of; other processes' logs, exported spans, figures and errors are searched where a test gets
 //!   hold of them ([`is_free_of_words`]);
-//! - whoever ends next fails if anything was heard (`cluster.rs`).
+//! - a test in which anything was heard fails at its end (`cluster.rs`): a test and the servers in it share a thread, whose name
+//!   is the test's. What other threads said fails whoever ends next.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once};
@@ -21,8 +22,14 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 /// A word that nobody says but a test.
 pub(crate) const CANARY: &str = "kestrel-canary";
 
-/// What was heard of it.
-static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// A record with the canary in it.
+struct Heard {
+    thread: String,
+    record: String,
+}
+
+/// What was heard so far.
+static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
 
 /// Words as a person writes them, with the canary in them.
 pub(crate) fn words(text: &str) -> String {
@@ -40,7 +47,7 @@ pub(crate) fn is_free_of_words(told: impl Debug) {
 pub(crate) fn overhear(told: impl Debug) {
     let told = format!("{told:?}");
     if told.contains(CANARY) {
-        HEARD.lock().unwrap().push(told);
+        HEARD.lock().unwrap().push(Heard { thread: "in the background".to_owned(), record: told });
     }
 }
 
@@ -57,13 +64,22 @@ pub(crate) fn listen() {
     });
 }
 
-/// What was heard since this was asked last.
+/// What was heard of this test, or of nobody in particular, since this was asked last.
 pub(crate) fn heard() -> Vec<String> {
-    std::mem::take(&mut HEARD.lock().unwrap())
+    let mine = this_thread();
+    let is_others = |heard: &mut Heard| heard.thread.contains("::") && heard.thread != mine;
+    let mut all = HEARD.lock().unwrap();
+    let others: Vec<Heard> = all.extract_if(.., is_others).collect();
+    let own = std::mem::replace(&mut *all, others);
+    own.into_iter().map(|Heard { thread, record }| format!("{thread}: {record}")).collect()
+}
+
+fn this_thread() -> String {
+    std::thread::current().name().unwrap_or("nameless").to_owned()
 }
 
 /// Writes down every record with the canary in it.
-struct Ear(&'static Mutex<Vec<String>>);
+struct Ear(&'static Mutex<Vec<Heard>>);
 
 struct Written(String);
 
@@ -78,7 +94,7 @@ impl Ear {
         let mut written = Written(place.to_owned());
         record(&mut written);
         if written.0.contains(CANARY) {
-            self.0.lock().unwrap().push(written.0);
+            self.0.lock().unwrap().push(Heard { thread: this_thread(), record: written.0 });
         }
     }
 }
@@ -99,7 +115,7 @@ impl<S: Subscriber> Layer<S> for Ear {
 
 #[test]
 fn what_is_logged_of_a_persons_words_is_heard() {
-    static MINE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static MINE: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
     let listening = tracing_subscriber::registry().with(Ear(&MINE));
     tracing::subscriber::with_default(listening, || {
         tracing::info!(account_id = "ada", "nothing of note");
@@ -109,7 +125,7 @@ fn what_is_logged_of_a_persons_words_is_heard() {
         tracing::trace!("{}", words("in the text itself"));
     });
     let heard = std::mem::take(&mut *MINE.lock().unwrap());
-    let places: Vec<&str> = heard.iter().map(|it| it.split(" reason").next().unwrap()).collect();
-    assert_eq!(places.len(), 4, "{heard:?}");
-    assert_eq!(places[1], "a span");
+    let places: Vec<&str> = heard.iter().map(|it| it.record.split([' ', '=']).next().unwrap()).collect();
+    assert_eq!(places, ["grpc::canary", "a", "recorded", "grpc::canary"]);
+    assert!(heard.iter().all(|it| it.thread == this_thread()));
 }

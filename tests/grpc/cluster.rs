@@ -83,7 +83,7 @@ impl Drop for Log {
         // A test that fails already says why.
         if !std::thread::panicking() {
             assert_eq!(self.deadlocks(), [""; 0], "transactions of this test waited for each other");
-            assert_eq!(canary::heard(), [""; 0], "this test, or one beside it, logged words of persons");
+            assert_eq!(canary::heard(), [""; 0], "words of persons were logged");
         }
     }
 }
