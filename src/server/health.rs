@@ -3,7 +3,7 @@
 
 use super::listener::Listener;
 use super::{Error, Running};
-use crate::grpc::{Gate, Observed, Quota};
+use crate::grpc::{Gate, Observed, Quota, Served};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let mut task = JoinSet::new();
         let listener = Listener { socket, tls: None, max_connections: MAX_CONNECTIONS };
-        task.spawn(listener.serve(services, stopped));
+        task.spawn(listener.serve(Served::Grpc(services), stopped));
         self.told_health = Some(Health { local_addr, _stop: stop, _task: task });
         Ok(self)
     }
