@@ -176,7 +176,6 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
     async fn http_1_is_offered_where_browsers_may_call_and_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
