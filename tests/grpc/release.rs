@@ -158,7 +158,8 @@ async fn every_setting_of_every_container_exists() {
                 assert!(help.contains(argument.as_str().unwrap()), "{name}: {argument}");
             }
             for variable in container.environment_names() {
-                assert!(help.contains(&format!("[env: {variable}")), "{name}: nothing reads {variable}");
+                let is_read = ["=", "]"].iter().any(|end| help.contains(&format!("[env: {variable}{end}")));
+                assert!(is_read, "{name}: nothing reads {variable}");
                 seen += 1;
             }
         }
