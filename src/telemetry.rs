@@ -21,10 +21,11 @@ use opentelemetry_sdk::trace::{
 };
 use sampling::Sampling;
 use tracing::Subscriber;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{LogFormat, TelemetrySettings};
 
@@ -136,8 +137,9 @@ pub fn start(settings: &TelemetrySettings) -> Result<Guard, Error> {
     Ok(Guard(provider))
 }
 
-fn log_filter(text: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::builder().parse(text).map_err(|source| Error::Filter { filter: text.to_owned(), source })
+/// By module and level alone, so that nothing is looked up each time that a call is taken up again.
+fn log_filter(text: &str) -> Result<Targets, Error> {
+    text.parse().map_err(|source| Error::Filter { filter: text.to_owned(), source })
 }
 
 /// Exports from a thread of its own, out of a queue that has an end: a collector that is slow or gone costs spans, and

@@ -35,8 +35,13 @@ use anyhow::Context;
 use arguments::{Arguments, Plan, Spread};
 use clap::Parser;
 use ground::Ground;
+use mimalloc::MiMalloc;
 use report::Report;
 use std::time::Duration;
+
+/// What asks should cost as little as it can, for either side, so that the two who answer have the machine.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Longest that everything together may take, whatever was asked for.
 const LIMIT: Duration = Duration::from_hours(1);

@@ -35,7 +35,8 @@ where
     }
     println!("{won:?}");
     assert_eq!(won.values().sum::<i64>(), i64::try_from(ROUNDS).unwrap());
-    assert_eq!(won.len(), 2, "one of them always came first: {won:?}");
+    let certain = i64::try_from(ROUNDS / 10).unwrap();
+    assert!(won.len() == 2 && won.values().all(|times| *times >= certain), "{won:?}");
     Raced { service: Arc::into_inner(service).unwrap(), won }
 }
 
@@ -68,44 +69,63 @@ impl Raced {
     }
 }
 
-/// How two begin: one or the other first, and either only after so many looks at the balance.
+/// How two begin: one of them first, and the other so much later.
 #[derive(Clone, Copy)]
 struct Begin {
     other_first: bool,
-    one_looks: usize,
-    other_looks: usize,
+    head_start: HeadStart,
+}
+
+/// How long the second waits.
+#[derive(Clone, Copy)]
+enum HeadStart {
+    /// For so many looks at the balance.
+    Looks(usize),
+    /// For the first one's answer: no race, but the order that luck may not give on every machine.
+    Answer,
 }
 
 /// Who is asked first, and how long before, changes from round to round; who comes first is for the service to say.
 const fn begin(round: usize) -> Begin {
-    let (other_first, looks) = (round % 2 == 1, [0, 0, 1, 2, 4][round % 5]);
-    let [one_looks, other_looks] = if other_first { [looks, 0] } else { [0, looks] };
-    Begin { other_first, one_looks, other_looks }
+    use HeadStart::{Answer, Looks};
+    Begin {
+        other_first: round % 2 == 1,
+        head_start: [Looks(0), Looks(1), Looks(3), Looks(6), Answer][round % 5],
+    }
 }
 
 impl Begin {
     fn both<'a, A: Send + 'a, B: Send + 'a>(
         self,
-        (service, account_id): (&'a Service, &'a str),
+        by: (&'a Service, &'a str),
         one: impl Future<Output = A> + Send + 'a,
         other: impl Future<Output = B> + Send + 'a,
     ) -> Pin<Box<dyn Future<Output = (A, B)> + Send + 'a>> {
         Box::pin(async move {
-            let one = async {
-                look(service, account_id, self.one_looks).await;
-                one.await
-            };
-            let other = async {
-                look(service, account_id, self.other_looks).await;
-                other.await
-            };
             if self.other_first {
-                let (other, one) = tokio::join!(other, one);
+                let (other, one) = self.head_start.then(by, other, one).await;
                 (one, other)
             } else {
-                tokio::join!(one, other)
+                self.head_start.then(by, one, other).await
             }
         })
+    }
+}
+
+impl HeadStart {
+    async fn then<A, B>(
+        self,
+        (service, account_id): (&Service, &str),
+        first: impl Future<Output = A> + Send,
+        second: impl Future<Output = B> + Send,
+    ) -> (A, B) {
+        match self {
+            Self::Answer => (first.await, second.await),
+            Self::Looks(times) => tokio::join!(first, async {
+                look(service, account_id, times).await;
+                second.await
+            }),
+        }
     }
 }
 
