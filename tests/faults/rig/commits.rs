@@ -8,8 +8,8 @@ use super::tally::Tally;
 use anyhow::ensure;
 use tokio::time::{Duration, Instant, timeout};
 
-/// How long a caller in doubt is waited for. Seldom the call is made good by the service itself, on a connection that the proxy
-/// had not cut yet; then nobody is told, and everything is checked as ever.
+/// How long a caller in doubt is waited for. A call that was not carried out may be told that nothing was changed instead;
+/// whether that is true is checked as ever.
 const DOUBT: Duration = Duration::from_secs(10);
 
 /// The backend is ended before it reads the commit, or while it carries it out.
