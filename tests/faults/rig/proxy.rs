@@ -192,8 +192,10 @@ async fn relay(client: TcpStream, number: u64, shared: &Shared) -> anyhow::Resul
         is_killing: AtomicBool::new(false),
         backend: watch::Sender::new(None),
     };
+    // Kept until both directions end: the client hears the end when its half is dropped.
+    let mut to_client = BufWriter::new(to_client);
     let down = async {
-        let ended = line.down(BufReader::new(from_server), BufWriter::new(to_client)).await;
+        let ended = line.down(BufReader::new(from_server), &mut to_client).await;
         // A backend that is being killed ends before its killer is done.
         if line.is_killing.load(Ordering::SeqCst) { std::future::pending().await } else { ended }
     };
@@ -266,7 +268,7 @@ impl Line<'_> {
     async fn down(
         &self,
         mut server: BufReader<impl AsyncRead + Unpin>,
-        mut client: BufWriter<impl AsyncWrite + Unpin>,
+        client: &mut BufWriter<impl AsyncWrite + Unpin>,
     ) -> anyhow::Result<()> {
         let mut kept_back = Vec::new();
         loop {
