@@ -2,11 +2,11 @@
 
 use crate::rig::proxy::{Moment, Proxy, Snare};
 use anyhow::Context;
-use makegood::clock::Clock;
+use makegood::clock::{Clock, new_id};
 use makegood::config;
-use makegood::domain::ids::AccountId;
+use makegood::domain::ids::{AccountId, RequestId};
 use makegood::postgres::{Cluster, Options};
-use makegood::store::{self, Error, Fault, Limits, Store, Tx, Work};
+use makegood::store::{self, Error, Fault, Key, Limits, Store, StoredAnswer, Tx, Work};
 use sqlx::{Connection, PgConnection};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -93,8 +93,13 @@ impl Work for Open {
         if self.runs.fetch_add(1, Ordering::SeqCst) > 0 {
             return Err((self.fails)());
         }
-        tx.insert_account_if_missing(&self.account_id, Clock::system().now()).await?;
-        Ok(())
+        let now = Clock::system().now();
+        tx.insert_account_if_missing(&self.account_id, now).await?;
+        // As every call does, and as the trap expects it.
+        let (account_id, request_id) = (&self.account_id, RequestId(new_id(now)));
+        let key = Key { account_id, caller: "system", method: "Open", request_id };
+        let answer = StoredAnswer { fingerprint: "1:".to_owned(), refused: false, answer: "{}".to_owned() };
+        Ok(tx.insert_answer(key, &answer, now).await?)
     }
 }
 

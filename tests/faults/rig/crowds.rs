@@ -20,7 +20,7 @@ const CHANNELS: u32 = 5;
 
 /// Balances that are asked for meanwhile, and the longest that one may take.
 const BALANCES: u32 = 50;
-const BEARABLE: Duration = Duration::from_secs(3);
+const BEARABLE: Duration = Duration::from_secs(10);
 
 /// Calls of a round that are left, as many at a time, and the longest that one is waited for.
 const LEFT: u32 = 500;
@@ -46,10 +46,7 @@ pub(super) async fn pool_exhausted(rounds: u32) -> anyhow::Result<Tally> {
         }
         ground.until(|count| count.nothing > before.nothing, "nobody was refused").await?;
         for number in 0..BALANCES {
-            let begun = Instant::now();
-            let request = GetBalanceRequest { account_id: account_id(number) };
-            CreditServiceClient::new(ground.process.channel()?).get_balance(request).await?;
-            ensure!(begun.elapsed() < BEARABLE, "a balance took {:?}", begun.elapsed());
+            read_balance(&ground, &account_id(number)).await?;
         }
         superuser.execute("COMMIT").await?;
         for told in crowd.join_all().await {
@@ -65,6 +62,21 @@ pub(super) async fn pool_exhausted(rounds: u32) -> anyhow::Result<Tally> {
         ground.settle(load, fault).await?;
     }
     ground.end().await
+}
+
+/// Asks for a balance, again where too many wait for a connection to learn the policies in force, and is answered in bearable time.
+async fn read_balance(ground: &Ground, account_id: &str) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let mut client = CreditServiceClient::new(ground.process.channel()?);
+    loop {
+        let request = GetBalanceRequest { account_id: account_id.to_owned() };
+        let answer = client.get_balance(request).await;
+        ensure!(begun.elapsed() < BEARABLE, "a balance took {:?}", begun.elapsed());
+        match answer {
+            Err(status) if status.code() == tonic::Code::ResourceExhausted => {}
+            answer => return Ok(answer.map(drop)?),
+        }
+    }
 }
 
 /// Callers leave at any moment, that of a transaction's beginning among them: connections are few.

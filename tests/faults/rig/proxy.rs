@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 /// The longest message that is passed on.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
-/// What the statements that write the ledger hold, and no other ones.
-const LEDGER: &str = "UPDATE account SET revision";
+/// What statements hold that keep the answer of a call: those of the lanes, and the last one of a call's transaction.
+const ANSWER: &str = "INSERT INTO idempotency_key";
 
 /// The message that a trap waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// `COMMIT`.
+    /// `COMMIT` of a transaction that keeps the answer of a call. Nobody waits for any other one.
     Commit,
     /// A lane's statement, which is its own transaction.
     Ledger,
@@ -155,6 +155,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, connections: Arc<Mut
     }
 }
 
+/// What a client has said so far.
+#[derive(Debug, Default)]
+struct Spoken {
+    /// Names of the statements that keep answers.
+    answering: BTreeSet<Vec<u8>>,
+    /// Whether one of them was used since the last `BEGIN`, `COMMIT` or `ROLLBACK`.
+    has_answered: bool,
+}
+
 /// What both directions of a connection know.
 struct Line<'a> {
     number: u64,
@@ -183,8 +192,10 @@ async fn relay(client: TcpStream, number: u64, shared: &Shared) -> anyhow::Resul
         is_killing: AtomicBool::new(false),
         backend: watch::Sender::new(None),
     };
+    // Kept until both directions end: the client hears the end when its half is dropped.
+    let mut to_client = BufWriter::new(to_client);
     let down = async {
-        let ended = line.down(BufReader::new(from_server), BufWriter::new(to_client)).await;
+        let ended = line.down(BufReader::new(from_server), &mut to_client).await;
         // A backend that is being killed ends before its killer is done.
         if line.is_killing.load(Ordering::SeqCst) { std::future::pending().await } else { ended }
     };
@@ -218,13 +229,13 @@ impl Line<'_> {
         mut client: BufReader<impl AsyncRead + Unpin>,
         mut server: BufWriter<impl AsyncWrite + Unpin>,
     ) -> anyhow::Result<()> {
-        let mut ledgers = BTreeSet::new();
+        let mut spoken = Spoken::default();
         let mut is_first = true;
         loop {
             let message = message(&mut client, is_first).await?;
             is_first = false;
             self.voice().await;
-            match self.snare_at(&message, &mut ledgers) {
+            match self.snare_at(&message, &mut spoken) {
                 Some((_, snare @ Snare::KilledBefore)) => {
                     self.kill_backend().await?;
                     self.close(snare);
@@ -257,7 +268,7 @@ impl Line<'_> {
     async fn down(
         &self,
         mut server: BufReader<impl AsyncRead + Unpin>,
-        mut client: BufWriter<impl AsyncWrite + Unpin>,
+        client: &mut BufWriter<impl AsyncWrite + Unpin>,
     ) -> anyhow::Result<()> {
         let mut kept_back = Vec::new();
         loop {
@@ -310,21 +321,27 @@ impl Line<'_> {
     }
 
     /// What happens at this message, if a trap was set for it. A trap closes once.
-    fn snare_at(&self, message: &[u8], ledgers: &mut BTreeSet<Vec<u8>>) -> Option<(Moment, Snare)> {
+    fn snare_at(&self, message: &[u8], spoken: &mut Spoken) -> Option<(Moment, Snare)> {
         let (kind, body) = (message.first()?, message.get(5..)?);
+        let is_outside = self.state.load(Ordering::SeqCst) == b'I';
         let moment = match kind {
             b'P' => {
                 let name = text(body);
                 let sql = String::from_utf8_lossy(text(body.get(name.len() + 1..)?));
-                if sql.contains(LEDGER) {
-                    ledgers.insert(name.to_owned());
+                if sql.contains(ANSWER) {
+                    spoken.answering.insert(name.to_owned());
                 }
                 return None;
             }
-            b'Q' if text(body) == b"COMMIT" => Moment::Commit,
-            b'B' if self.state.load(Ordering::SeqCst) == b'I' => {
+            b'B' => {
                 let statement = text(body.get(text(body).len() + 1..)?);
-                ledgers.contains(statement).then_some(Moment::Ledger)?
+                let answers = spoken.answering.contains(statement);
+                spoken.has_answered |= answers;
+                (answers && is_outside).then_some(Moment::Ledger)?
+            }
+            b'Q' => {
+                let has_answered = std::mem::take(&mut spoken.has_answered);
+                (has_answered && text(body) == b"COMMIT").then_some(Moment::Commit)?
             }
             _ => return None,
         };
