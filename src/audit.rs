@@ -7,6 +7,7 @@ mod cases;
 mod chain;
 mod command;
 mod erasures;
+mod figures;
 mod finding;
 mod lots;
 mod payments;

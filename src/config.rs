@@ -121,6 +121,9 @@ pub struct AuditSettings {
     /// One JSON object a line, for programs
     #[arg(long)]
     pub json: bool,
+    /// A file for what it came to, as figures for Prometheus; it is replaced once the audit is finished
+    #[arg(long, value_name = "FILE")]
+    pub figures: Option<PathBuf>,
 }
 
 /// Where the records are kept: a server of yours, or a private cluster.

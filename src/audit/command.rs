@@ -1,6 +1,6 @@
 //! The command: which database, and what a person or a program reads of it.
 
-use super::{Check, Listener, Scope, Tally, Violation};
+use super::{Check, Listener, Scope, Tally, Violation, figures};
 use crate::clock::Clock;
 use crate::config::AuditSettings;
 use crate::records::Records;
@@ -30,6 +30,10 @@ async fn audit_records(records: &Records, settings: &AuditSettings) -> anyhow::R
     let tally =
         super::run(&records.store, scope, &mut printer).await.context("the audit could not be finished")?;
     printer.summary(tally)?;
+    if let Some(file) = &settings.figures {
+        let unwritten = || format!("the figures could not be written to `{}`", file.display());
+        figures::write(file, tally, Clock::system().now()).with_context(unwritten)?;
+    }
     Ok(tally)
 }
 
