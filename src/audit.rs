@@ -6,6 +6,7 @@
 mod cases;
 mod chain;
 mod command;
+mod erasures;
 mod finding;
 mod lots;
 mod payments;
@@ -180,6 +181,17 @@ async fn check_desk(snapshot: &mut Snapshot, scope: Scope, teller: &mut Teller<'
     teller.begin("decisions");
     snapshot
         .each_decision(scope.since, |decision| teller.row(|found| cases::check_decision(&decision, found)))
+        .await?;
+    teller.begin("erasures");
+    snapshot
+        .each_miscounted_erasure(scope.since, |erasure| {
+            teller.tell(|found| found.push(erasures::miscounted(&erasure)));
+        })
+        .await?;
+    snapshot
+        .each_unrecorded_erasure(scope.since, |emptied| {
+            teller.tell(|found| found.push(erasures::unrecorded(emptied)));
+        })
         .await?;
     teller.begin("stored answers");
     snapshot.each_key(scope.since, |key| teller.row(|found| cases::check_key(&key, found))).await

@@ -13,6 +13,7 @@ mod check_policy;
 mod delivery;
 mod determination;
 mod dispute;
+mod erasure;
 mod evaluate;
 mod evidence_pack;
 mod grant;
@@ -84,6 +85,7 @@ pub use chargeback_list::{
 pub use check_policy::CheckedPolicy;
 pub use delivery::{DeliverCredits, Delivered, DeliveryAnswer};
 pub use determination::{DeterminationAnswer, DetermineChargeback};
+pub use erasure::{EraseAccount, ErasureAnswer};
 pub use evaluate::{EvaluateAnswer, EvaluateRequest};
 pub use evidence_pack::{CompileChargebackEvidence, EvidenceView};
 pub use grant::{GrantAnswer, GrantCredits};

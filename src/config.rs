@@ -5,8 +5,10 @@
 //! here, in a sentence, before anything is started.
 
 mod access;
+mod client;
 mod database_url;
 mod policy_command;
+mod web;
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -19,8 +21,10 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use access::{AccessSettings, KeysAt, TlsPaths, TokenSettings};
+pub use client::{DemoSettings, HealthSettings, ServiceSettings, TrySettings};
 pub use database_url::DatabaseUrl;
 pub use policy_command::{BacktestSettings, CheckSettings, PolicyCommand, ShowSettings};
+pub use web::WebSettings;
 
 /// The most database connections one process may keep: PostgreSQL itself allows
 /// 100 unless told otherwise, and other processes want some of them.
@@ -68,6 +72,10 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Play one day at the desk against a running service, and print every decision
     Demo(DemoSettings),
+    /// Ask a running service whether it works; exit 1 if it does not say so
+    Health(HealthSettings),
+    /// Have a running service decide a refund request and record none; exit 1 if it does not
+    Try(TrySettings),
 }
 
 /// Everything that `serve` can be told.
@@ -79,6 +87,9 @@ pub struct Settings {
     /// How the API is served.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Whether browsers may call.
+    #[command(flatten)]
+    pub web: WebSettings,
     /// Who may call.
     #[command(flatten)]
     pub access: AccessSettings,
@@ -110,17 +121,6 @@ pub struct AuditSettings {
     /// One JSON object a line, for programs
     #[arg(long)]
     pub json: bool,
-}
-
-/// Everything that `demo` can be told.
-#[derive(Clone, Debug, Args)]
-pub struct DemoSettings {
-    /// The service to talk to
-    #[arg(long, value_name = "URL", env = "MAKEGOOD_ENDPOINT", default_value = "http://127.0.0.1:50051")]
-    pub endpoint: String,
-    /// Print without colours
-    #[arg(long, env = "NO_COLOR", value_parser = is_set, action = clap::ArgAction::SetTrue)]
-    pub no_color: bool,
 }
 
 /// Where the records are kept: a server of yours, or a private cluster.
@@ -201,6 +201,9 @@ pub struct ServerSettings {
     /// Where Prometheus reads /metrics over plain HTTP, such as 127.0.0.1:9464; without it nobody does
     #[arg(long, value_name = "ADDRESS", env = "MAKEGOOD_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
+    /// Where health is told in plain text, and nothing else, such as 0.0.0.0:50052; probes speak no TLS
+    #[arg(long, value_name = "ADDRESS", env = "MAKEGOOD_HEALTH_LISTEN")]
+    pub health_listen: Option<SocketAddr>,
     /// How often the database is asked for the figures that only it knows
     #[arg(long, value_name = "TIME", env = "MAKEGOOD_METRICS_INTERVAL", default_value = "15s")]
     #[arg(value_parser = duration)]
@@ -289,15 +292,15 @@ impl Command {
             Self::Serve(settings) => {
                 settings.database.check()?;
                 settings.access.check()?;
+                settings.web.check()?;
                 settings.telemetry.check()
             }
             Self::Migrate(settings) => settings.database.check().and_then(|()| settings.telemetry.check()),
             Self::Audit(settings) => settings.database.check(),
             Self::Policy(command) => command.check(),
-            Self::Demo(settings) if !is_http(&settings.endpoint) => {
-                Err("the endpoint must begin with http:// or https://".to_owned())
-            }
-            Self::Demo(_) => Ok(()),
+            Self::Demo(settings) => client::check_endpoint(&settings.endpoint),
+            Self::Health(settings) => settings.service.check(),
+            Self::Try(settings) => settings.service.check(),
         }
     }
 }
@@ -339,16 +342,6 @@ fn variable(name: &OsStr) -> Option<OsString> {
 
 fn set(dir: Option<&Path>) -> Option<&Path> {
     dir.filter(|dir| !dir.as_os_str().is_empty())
-}
-
-fn is_http(url: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-}
-
-/// Reads a flag whose environment variable means yes whatever it holds, as `NO_COLOR` does.
-#[expect(clippy::unnecessary_wraps, reason = "the form of a parser of settings")]
-fn is_set(text: &str) -> Result<bool, String> {
-    Ok(text != "false")
 }
 
 /// `250ms`, `15s` or `2m`: more than nothing, at most [`MAX_TIMEOUT`].

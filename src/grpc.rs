@@ -17,6 +17,7 @@ mod page;
 mod policy;
 mod refund;
 mod status;
+mod web;
 
 use crate::command::{self, Answered, Call, Context, Desk, Error, Hot, Mutation};
 use crate::domain::ids::AccountId;
@@ -33,6 +34,7 @@ use tonic::{Request, Response, Status};
 
 pub use gate::{Gate, Guarded, Quota};
 pub use observed::{Observed, method_names};
+pub use web::{Served, Web};
 
 /// Tells a caller that an answer had been given before.
 pub const REPLAYED_KEY: &str = "idempotency-replayed";

@@ -1,7 +1,7 @@
 //! The `makegood` binary: reads the settings and does what was asked.
 
 use makegood::config::{self, Command};
-use makegood::{audit, demo, policy_command, serve};
+use makegood::{audit, demo, policy_command, probe, serve};
 use mimalloc::MiMalloc;
 use std::process::ExitCode;
 
@@ -26,6 +26,8 @@ async fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Demo(settings) => demo::run(&settings).await,
+        Command::Health(settings) => probe::health(&settings).await,
+        Command::Try(settings) => probe::decision(&settings).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -214,6 +214,12 @@ impl Cluster {
         self.place.root()
     }
 
+    /// Where its programs are: the server's, and where they are installed `psql`, `pg_dump` and `pg_basebackup`.
+    #[must_use]
+    pub fn bin_dir(&self) -> &Path {
+        self.binaries.dir()
+    }
+
     /// The server's log of this run; each line names its database.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {

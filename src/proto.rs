@@ -10,6 +10,16 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/proto.rs"));
+include!(concat!(env!("OUT_DIR"), "/debug.rs"));
+
+/// What is printed in the place of words that persons wrote: fields with the option `debug_redact`.
+struct Withheld;
+
+impl std::fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
 
 /// The protos as a descriptor set, for reflection.
 pub const DESCRIPTOR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));

@@ -2,7 +2,7 @@
 
 use crate::config::{self, DatabaseSettings};
 use crate::postgres::{Cluster, Options, is_made};
-use crate::store::Store;
+use crate::store::{Schema, Store};
 use anyhow::{Context, bail};
 
 /// The database inside a private cluster.
@@ -57,10 +57,14 @@ async fn stop(cluster: Option<Cluster>) -> anyhow::Result<()> {
 
 async fn connect(url: &str) -> anyhow::Result<Store> {
     let store = Store::connect_to_audit(url).await.context("the database does not answer")?;
-    if !store.check_migrations().await? {
-        bail!("the database is not at this version's schema: run `makegood migrate` first");
+    match store.schema().await? {
+        Schema::Same => Ok(store),
+        Schema::Missing => {
+            bail!("the database is not at this version's schema: run `makegood migrate` first")
+        }
+        // What was added since, this version cannot judge.
+        Schema::Newer => bail!("a later version has migrated the database: read it with that one"),
     }
-    Ok(store)
 }
 
 async fn start_private(database: &DatabaseSettings) -> anyhow::Result<Cluster> {

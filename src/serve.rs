@@ -3,13 +3,13 @@
 use crate::clock::Clock;
 use crate::command::Policies;
 use crate::config::{
-    self, AccessSettings, DatabaseSettings, KeysAt, MigrateSettings, Settings, TokenSettings,
+    self, AccessSettings, DatabaseSettings, KeysAt, MigrateSettings, ServerSettings, Settings, TokenSettings,
 };
 use crate::grpc::Gate;
 use crate::policy::SHIPPED;
 use crate::postgres::{Cluster, Options};
 use crate::server::{self, Access, Running, TlsFiles};
-use crate::store::{self, Limits, Store};
+use crate::store::{self, Limits, Schema, Store};
 use crate::telemetry;
 use crate::trust::{self, Certificates, Claims, KeyPace, KeySource, TokenRules, Trust};
 use anyhow::{Context, bail};
@@ -88,16 +88,29 @@ async fn open_all(settings: &Settings) -> anyhow::Result<(Option<Cluster>, Runni
             max_connections: settings.server.connection_limit.into(),
             calls_per_second: settings.server.rate_limit,
         },
+        grpc_web: settings.web.origins(),
         store,
         policies,
     };
     let running = server::start(options).await?.sweeping_every(settings.server.sweep_interval);
-    let Some(listen) = settings.server.metrics_listen else { return Ok((cluster, running)) };
-    let running = running.with_metrics(listen, settings.server.metrics_interval).await?;
+    Ok((cluster, with_listeners(running, &settings.server).await?))
+}
+
+/// The listeners beside the API's, where they were asked for.
+async fn with_listeners(mut running: Running, settings: &ServerSettings) -> anyhow::Result<Running> {
+    if let Some(listen) = settings.health_listen {
+        running = running.with_health(listen).await?;
+    }
+    if let Some(listen) = settings.metrics_listen {
+        running = running.with_metrics(listen, settings.metrics_interval).await?;
+    }
+    if let Some(address) = running.health_addr() {
+        announce(&format!("health     http://{address}"));
+    }
     if let Some(address) = running.metrics_addr() {
         announce(&format!("figures    http://{address}/metrics"));
     }
-    Ok((cluster, running))
+    Ok(running)
 }
 
 /// How callers are recognised and connections protected.
@@ -147,8 +160,11 @@ pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<()> {
     let Some(url) = settings.database.url() else {
         bail!("name the database with --database-url or DATABASE_URL; a private one is migrated by `serve`");
     };
-    store::migrate(url.expose()).await.context("the migrations could not be applied")?;
-    announce("the database is up to date");
+    let schema = store::migrate(url.expose()).await.context("the migrations could not be applied")?;
+    announce(match schema {
+        Schema::Newer => "a later version has migrated the database already: nothing is left to do",
+        Schema::Same | Schema::Missing => "the database is up to date",
+    });
     telemetry.shutdown().await;
     Ok(())
 }
@@ -157,10 +173,14 @@ pub async fn migrate(settings: MigrateSettings) -> anyhow::Result<()> {
 async fn open(settings: &DatabaseSettings) -> anyhow::Result<(Option<Cluster>, Store)> {
     if let Some(url) = settings.url() {
         let store = connect(url.expose(), settings).await?;
-        if !store.check_migrations().await? {
-            bail!("the database is not at this version's schema: run `makegood migrate` first");
+        match store.schema().await? {
+            Schema::Missing => {
+                bail!("the database is not at this version's schema: run `makegood migrate` first");
+            }
+            Schema::Same => announce("database   the one of --database-url"),
+            // While an upgrade rolls out, or after one was rolled back.
+            Schema::Newer => announce("database   the one of --database-url, migrated by a later version"),
         }
-        announce("database   the one of --database-url");
         return Ok((None, store));
     }
     let data_dir = settings.data_dir().map_err(anyhow::Error::msg)?;
@@ -199,12 +219,12 @@ fn greeting(address: SocketAddr) -> String {
         format!("  grpcurl -plaintext -d '{body}' \\\n    {address} makegood.v1.{service}")
     };
     let purchase = format!(
-        "{{\"request_id\":\"{purchase_call}\",\"account_id\":\"ada\",\"provider\":\"demo\",\"payment_id\":\"pay-{paid_at}\",\
+        "{{\"request_id\":\"{purchase_call}\",\"account_id\":\"zoe\",\"provider\":\"demo\",\"payment_id\":\"pay-{paid_at}\",\
          \"order_id\":\"order-{paid_at}\",\"package_id\":\"pack-100\",\"kind\":\"PURCHASE_KIND_ONE_TIME\",\
          \"price\":{{\"currency_code\":\"USD\",\"minor_units\":999}},\"credits\":100,\"paid_at\":\"{paid_at}\"}}"
     );
     let evaluate = format!(
-        "{{\"request_id\":\"{evaluate_call}\",\"account_id\":\"ada\",\"claim\":\"CLAIM_CREDITS_NOT_DELIVERED\",\
+        "{{\"request_id\":\"{evaluate_call}\",\"account_id\":\"zoe\",\"claim\":\"CLAIM_CREDITS_NOT_DELIVERED\",\
          \"purchase\":{{\"order_id\":\"order-{paid_at}\"}}}}"
     );
     format!(

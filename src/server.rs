@@ -1,17 +1,21 @@
 //! The listener: services, health and reflection on one port, and an end that is never half done.
 
 mod connection;
+mod health;
 mod listener;
 mod metrics;
+mod stream;
 mod sweeper;
 mod tls;
 
 use crate::command::{Desk, Policies};
-use crate::grpc::{Api, Gate, Observed, Quota, method_names};
+use crate::grpc::{Api, Gate, Observed, Quota, Served, Web, method_names};
 use crate::proto::DESCRIPTOR;
 use crate::store::Store;
 use crate::telemetry::{Calls, Decisions};
 use crate::trust::Trust;
+use health::Health;
+use http::HeaderValue;
 use listener::Listener;
 use metrics::Metrics;
 use std::io;
@@ -71,6 +75,8 @@ pub struct Options {
     pub access: Access,
     /// How much may be asked.
     pub limits: Limits,
+    /// The origins whose pages may call, by gRPC-Web; without it nobody may speak HTTP/1.1.
+    pub grpc_web: Option<Vec<HeaderValue>>,
     /// The records.
     pub store: Store,
     /// The policies.
@@ -131,6 +137,8 @@ impl Access {
 pub struct Running {
     local_addr: SocketAddr,
     health: HealthReporter,
+    /// Where health alone is told; through the drain as well, until this is dropped.
+    told_health: Option<Health>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     store: Store,
@@ -148,11 +156,11 @@ pub struct Running {
 /// # Errors
 /// As [`Access::check`], [`Error::Tls`] for files that cannot be used, [`Error::Listen`] for an address that is taken.
 pub async fn start(options: Options) -> Result<Running, Error> {
-    let Options { listen, access, limits, store, policies } = options;
+    let Options { listen, access, limits, grpc_web, store, policies } = options;
     access.check(listen)?;
     let Access { gate, tls: files, plaintext: _ } = access;
     let tls = match files {
-        Some(files) => Some(Tls::open(files).await?),
+        Some(files) => Some(Tls::open(files, grpc_web.is_some()).await?),
         None => None,
     };
     let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
@@ -182,14 +190,19 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let quota = Quota { longest: limits.request_timeout, calls_per_second: limits.calls_per_second };
     let calls = Arc::new(Calls::of(method_names()));
     let services = Observed::new(gate.around(routes, quota), Arc::clone(&calls));
+    let services = match grpc_web {
+        Some(origins) => Served::GrpcAndWeb(Box::new(Web::new(services, origins, limits.request_timeout))),
+        None => Served::Grpc(services),
+    };
     let listener = Listener { socket: listener, tls, max_connections: limits.max_connections };
     let server = listener.serve(services, stopped);
     health.set_service_status("", ServingStatus::Serving).await;
     let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
-    let (sweeper, metrics) = (None, None);
+    let (sweeper, metrics, told_health) = (None, None, None);
     Ok(Running {
         local_addr,
         health,
+        told_health,
         stop,
         task,
         store,

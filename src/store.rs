@@ -15,6 +15,7 @@ mod deadline;
 mod decision;
 mod determination;
 mod entry;
+mod erasure;
 mod error;
 mod evidence;
 mod evidence_pack;
@@ -47,13 +48,13 @@ mod transact;
 
 pub use account::AccountRow;
 pub use audit::{
-    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEntry, AuditHeld, AuditKey, AuditLot,
-    AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold, AuditUnwitnessed, AuditUsage,
-    ServerSetting, Snapshot,
+    AuditAccount, AuditChargeback, AuditDangling, AuditDecision, AuditEmptied, AuditEntry, AuditErasure,
+    AuditHeld, AuditKey, AuditLot, AuditPolicyVersion, AuditPurchase, AuditRefund, AuditRequest, AuditTold,
+    AuditUnwitnessed, AuditUsage, ServerSetting, Snapshot,
 };
 pub use case_file::PurchaseCredits;
 pub use chargeback_list::{ChargebackFilter, ChargebackPlace};
-pub use connect::{Limits, PoolState, Role, Store, migrate};
+pub use connect::{Limits, PoolState, Role, Schema, Store, migrate};
 pub use connected::{Connected, Line};
 pub use deadline::within;
 pub use decision::DecisionRow;

@@ -39,8 +39,9 @@ impl Process {
         while !greeting.contains("Ctrl-C stops it.") {
             assert!(output.read_line(&mut greeting).unwrap() > 0, "it ended early: {greeting}");
         }
+        let serving = greeting.lines().find_map(|line| line.strip_prefix("serving")).unwrap();
         let address =
-            greeting.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+            serving.split("http://").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
         let endpoint = format!("http://{address}");
         Self { child, output, greeting, endpoint, data_dir: data_dir.to_owned() }
     }
@@ -101,6 +102,8 @@ async fn it_says_what_it_did_and_ends_in_order_on_ctrl_c() {
     for said in ["private PostgreSQL", "policy     2024-12-19", "development", "grpcurl -plaintext"] {
         assert!(process.greeting.contains(said), "{}", process.greeting);
     }
+    // Who pasted its calls and then follows the README meets an account of the README's whose time has not begun.
+    assert!(!process.greeting.contains("\"ada\""), "{}", process.greeting);
     process.signal(Signal::SIGINT);
     let (status, last_words) = process.end();
     assert!(status.success(), "{status}: {last_words}");
@@ -327,4 +330,45 @@ fn a_policy_is_shown_from_a_file_by_its_version_and_on_a_help_page() {
         !shown && said.contains("line 2, `titel`: unknown field `titel` (did you mean `title`?)"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn health_has_an_address_of_its_own_until_the_end() {
+    let folder = folder();
+    let data_dir = folder.path().join("data");
+    let mut command = command(&data_dir);
+    command.args(["--health-listen", "127.0.0.1:0", "--drain-timeout", "10m"]);
+    let process = Process::start_by(&mut command, &data_dir);
+    let told =
+        process.greeting.lines().find_map(|line| line.strip_prefix("health")).unwrap().trim().to_owned();
+    let ask = |command: &str, endpoint: &str| {
+        let mut ask = Command::new(env!("CARGO_BIN_EXE_makegood"));
+        let asked = ask.args([command, "--endpoint", endpoint]).output().unwrap();
+        (asked.status.success(), String::from_utf8([asked.stdout, asked.stderr].concat()).unwrap())
+    };
+    for endpoint in [&told, &process.endpoint] {
+        let (works, said) = ask("health", endpoint);
+        assert!(works && said.contains("serves"), "{said}");
+    }
+    // There is nothing else at that address.
+    let (decides, said) = ask("try", &told);
+    assert!(!decides && said.contains("refused EvaluateRequest") && said.contains("Unimplemented"), "{said}");
+    let (decides, said) = ask("try", &process.endpoint);
+    assert!(decides && said.contains("APPROVE by row 10, clause 2.3"), "{said}");
+
+    // While it drains, which takes as long as somebody stays, it says so there.
+    let channel = Channel::from_shared(process.endpoint.clone()).unwrap().connect().await.unwrap();
+    let mut watched =
+        HealthClient::new(channel).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    process.signal(Signal::SIGTERM);
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let (works, said) = ask("health", &told);
+    assert!(!works && said.contains("NOT_SERVING"), "{said}");
+    drop(watched);
+    // Waited for elsewhere, so that the connection can be taken leave of here.
+    let ended = tokio::task::spawn_blocking(|| process.end().0).await.unwrap();
+    assert!(ended.success(), "{ended}");
+    let (works, said) = ask("health", &told);
+    assert!(!works && said.contains("nothing answers"), "{said}");
 }

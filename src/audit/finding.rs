@@ -61,6 +61,8 @@ pub enum Check {
     StoredAnswer,
     /// A row is what its witness saw written.
     Witness,
+    /// Words are gone by an erasure that is on record, and no others.
+    Erasure,
     /// An attempt is what its calls were answered.
     UsageRecord,
     /// No row points to a row that is not there.
@@ -103,6 +105,7 @@ impl Check {
             Self::PolicyDigest => "policy_digest",
             Self::StoredAnswer => "stored_answer",
             Self::Witness => "witness",
+            Self::Erasure => "erasure",
             Self::UsageRecord => "usage_record",
             Self::ForeignKey => "foreign_key",
             Self::Constraint => "constraint",

@@ -2,7 +2,9 @@
 
 use super::run::{Reading, account_not_found};
 use super::{Desk, Error};
+use crate::domain::erasure::Erasure;
 use crate::domain::ids::AccountId;
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{Restriction, Standing};
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
@@ -23,10 +25,13 @@ pub struct AccountView {
     pub created_at: DateTime<Utc>,
     /// Its last entry; 0 before the first.
     pub last_seq: i64,
+    /// Its last erasure.
+    #[serde(default)]
+    pub last_erasure: Option<Erasure>,
 }
 
 /// Words of persons by the number of their note; those that were erased are missing.
-pub type Words = BTreeMap<i32, String>;
+pub type Words = BTreeMap<i32, FreeText>;
 
 /// Asks for an account.
 #[derive(Debug, Clone)]
@@ -46,14 +51,16 @@ impl AccountView {
         let room = MAX_RESTRICTIONS.saturating_sub(restrictions.len());
         let lifted = tx.list_lifted_restrictions(account_id, i64::try_from(room).unwrap_or_default()).await?;
         restrictions.extend(lifted);
-        Ok(Self { standing, restrictions, created_at, last_seq })
+        let last_erasure = tx.find_last_erasure(account_id).await?;
+        Ok(Self { standing, restrictions, created_at, last_seq, last_erasure })
     }
 
     /// The numbers of the notes that say why.
     fn notes(&self) -> Vec<i32> {
         let lifts = self.restrictions.iter().filter_map(|restriction| restriction.lifting.as_ref());
         let reasons = self.restrictions.iter().map(|restriction| restriction.reason_note);
-        reasons.chain(lifts.map(|lifting| lifting.reason_note)).flatten().collect()
+        let erasure = self.last_erasure.as_ref().map(|erasure| erasure.reason_note);
+        reasons.chain(lifts.map(|lifting| lifting.reason_note)).flatten().chain(erasure).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::entry::Movement;
 use crate::domain::fault::Fault;
 use crate::domain::ids::{Attempt, Cause, LotId};
 use crate::domain::lot::Bucket;
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{RestrictionKind, Standing};
 use crate::domain::usage::{Failure, Usage, UsageStage};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -157,7 +158,7 @@ pub struct RestoreCredits {
     /// When it failed.
     pub failed_at: DateTime<Utc>,
     /// What the worker saw, or empty; never logged.
-    pub error_message: String,
+    pub error_message: FreeText,
 }
 
 /// What a reported failure came to.

@@ -352,9 +352,7 @@ impl Applied<'_> {
         let (mut notes, mut texts) = (Vec::new(), Vec::new());
         for (account_id, page) in self.written() {
             notes.extend(page.notes.iter().map(|(seq, note)| (account_id, *seq, note)));
-            texts.extend(
-                page.failure_texts.iter().map(|(attempt, text)| (account_id, attempt, text.as_str())),
-            );
+            texts.extend(page.failure_texts.iter().map(|(attempt, text)| (account_id, attempt, text)));
         }
         if !notes.is_empty() {
             tx.insert_operator_notes(&notes).await?;

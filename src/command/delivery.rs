@@ -10,6 +10,7 @@ use crate::domain::entry::EntryCause;
 use crate::domain::ids::{DeliveryId, LotId};
 use crate::domain::lot::{Lot, NewLot, Source};
 use crate::domain::purchase::{DisputeState, Purchase};
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{RestrictionKind, Standing};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub enum Delivered {
     /// So many of the bought credits arrived.
     Credits(Credits),
     /// What is missing can never be delivered, for this reason.
-    Never(String),
+    Never(FreeText),
 }
 
 /// A purchase's credits are delivered.
@@ -66,7 +67,7 @@ impl DeliverCredits {
         &self,
         session: &mut Session<'_>,
         mut purchase: Purchase,
-        reason: &str,
+        reason: &FreeText,
     ) -> Result<DeliveryAnswer, Error> {
         if purchase.undelivered().is_zero() {
             return Err(
@@ -74,7 +75,7 @@ impl DeliverCredits {
             );
         }
         let balance = session.balance().await?;
-        purchase.undeliverable_reason = Some(reason.to_owned());
+        purchase.undeliverable_reason = Some(reason.clone());
         let account_id = session.account_id;
         session.writing().update_purchase(account_id, &purchase).await?;
         Ok(DeliveryAnswer { purchase, lots: Vec::new(), balance })

@@ -8,6 +8,7 @@ use super::session::Session;
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::domain::chargeback::{Chargeback, Determination, Determined};
 use crate::domain::ids::{AccountId, ChargebackId, RequestId, RestrictionId};
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{Restriction, RestrictionCause, RestrictionKind, Standing};
 use crate::policy::parameters::ChargebackRule;
 use crate::store::{NewDetermination, Tx};
@@ -21,7 +22,7 @@ pub struct DetermineChargeback {
     /// What it was.
     pub determination: Determination,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// What a determination came to.

@@ -159,7 +159,7 @@ async fn requests(
             at: stored.decided_at,
             outcome: stored.decision.outcome,
             clauses: stored.decision.clauses.clone(),
-            sentence: stored.decision.sentence.clone(),
+            sentence: stored.sentence().to_owned(),
         });
         requests.push(Request { request, answers: answers.collect() });
         all_decisions.push(decisions);

@@ -9,6 +9,7 @@ use crate::domain::entry::EntryCause;
 use crate::domain::ids::{Attempt, LotId, Reference};
 use crate::domain::lot::{Lot, NewLot, Source};
 use crate::domain::note::OperatorNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::RestrictionKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ pub struct GrantCredits {
     /// Place in the burn order, lowest first; `None` for the source's own.
     pub priority: Option<i32>,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
     /// The platform's id of the occasion.
     pub reference: Option<Reference>,
 }

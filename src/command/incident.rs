@@ -7,6 +7,7 @@ use crate::clock::new_id;
 use crate::domain::credits::Credits;
 use crate::domain::ids::{IncidentId, RequestId};
 use crate::domain::incident::{CannotResolve, Ending, Incident, IncidentLife, IncidentScope};
+use crate::domain::redacted::FreeText;
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -17,7 +18,7 @@ pub use crate::store::IncidentFilter;
 #[derive(Debug, Clone, Serialize)]
 pub struct DeclareIncident {
     /// What it is, in a few words.
-    pub title: String,
+    pub title: FreeText,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it was over, when it is.
@@ -25,7 +26,7 @@ pub struct DeclareIncident {
     /// Whom and what it concerns.
     pub scope: IncidentScope,
     /// How it was verified.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// Says when an incident was over.
@@ -36,7 +37,7 @@ pub struct ResolveIncident {
     /// When it was over.
     pub ended_at: DateTime<Utc>,
     /// What ended it.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 impl Change for DeclareIncident {

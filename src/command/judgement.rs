@@ -8,6 +8,7 @@ use super::{Error, remedy};
 use crate::domain::case_file::CaseFile;
 use crate::domain::ids::{AccountId, Actor, DecisionId};
 use crate::domain::purchase::Purchase;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::{Refund, RefundMethod};
 use crate::domain::request::{RefundRequest, Step, Verdict};
 use crate::policy::calendar::question_ends;
@@ -42,6 +43,8 @@ pub(super) struct Judged {
 pub(super) struct Decider {
     pub(super) person: Actor,
     pub(super) reason_note: i32,
+    /// What they wrote to the customer, and the note that keeps it.
+    pub(super) said: Option<(i32, FreeText)>,
 }
 
 impl Judged {
@@ -106,8 +109,9 @@ impl Judged {
         let purchase = self.purchase().cloned();
         let decision_id = DecisionId(session.new_id());
         let person = decider.as_ref().map(|decider| decider.person.clone());
-        let decision = self.stored(Some(decision_id), session.context.trace_id.clone(), person);
-        let row = to_row(&decision, decision_id, refund_request.decisions, decider.map(|d| d.reason_note));
+        let mut decision = self.stored(Some(decision_id), session.context.trace_id.clone(), person);
+        let row = to_row(&decision, decision_id, refund_request.decisions, decider.as_ref());
+        decision.said = decider.and_then(|decider| decider.said).map(|(_, said)| said);
         let (account_id, id) = (session.account_id, refund_request.refund_request_id);
         session.writing().append_decision(account_id, id, &row).await?;
         let grants = &decision.decision.remedies;
@@ -133,6 +137,7 @@ impl Judged {
             trace_id,
             decided_by,
             reason: None,
+            said: None,
         }
     }
 }
@@ -141,7 +146,7 @@ fn to_row(
     stored: &StoredDecision,
     decision_id: DecisionId,
     ordinal: i32,
-    reason_note: Option<i32>,
+    decider: Option<&Decider>,
 ) -> DecisionRow {
     let decision = &stored.decision;
     DecisionRow {
@@ -159,7 +164,9 @@ fn to_row(
         trace_id: stored.trace_id.clone(),
         catalogue: CATALOGUE,
         decided_by: stored.decided_by.clone(),
-        reason_note,
+        reason_note: decider.map(|decider| decider.reason_note),
         reason: None,
+        sentence_note: decider.and_then(|decider| decider.said.as_ref()).map(|(note, _)| *note),
+        said: None,
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::entry::{ChainHead, Entry, chain};
 use crate::domain::ids::{AccountId, Attempt};
 use crate::domain::lot::Lot;
 use crate::domain::note::OperatorNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::Standing;
 use crate::domain::usage::{Usage, UsageStage};
 use crate::policy::Document;
@@ -41,7 +42,7 @@ pub struct Page {
     /// The attempts that are in the database.
     known: BTreeSet<Attempt>,
     changed: BTreeSet<Attempt>,
-    failure_texts: Vec<(Attempt, String)>,
+    failure_texts: Vec<(Attempt, FreeText)>,
     notes: Vec<(i64, OperatorNote)>,
     entries: Vec<Entry>,
     /// What the operation under way leaves to be written beside its movements.
@@ -63,7 +64,7 @@ pub(super) struct Written {
     pub(super) is_new: bool,
     pub(super) lots: Vec<(Lot, store::Written)>,
     pub(super) usages: Vec<(Usage, store::Written)>,
-    pub(super) failure_texts: Vec<(Attempt, String)>,
+    pub(super) failure_texts: Vec<(Attempt, FreeText)>,
     pub(super) notes: Vec<(i64, OperatorNote)>,
     pub(super) entries: Vec<Entry>,
 }
@@ -129,8 +130,8 @@ impl Page {
     }
 
     /// Keeps what a worker wrote about a failure.
-    pub(super) fn keep_failure_text(&mut self, attempt: &Attempt, text: &str) {
-        self.failure_texts.push((attempt.clone(), text.to_owned()));
+    pub(super) fn keep_failure_text(&mut self, attempt: &Attempt, text: &FreeText) {
+        self.failure_texts.push((attempt.clone(), text.clone()));
     }
 
     /// Keeps why a person did what the operation does.

@@ -139,7 +139,7 @@ impl Policies {
             published_at: clock.now(),
             published_by: "system".to_owned(),
             approver: String::new(),
-            reason: "came with the service".to_owned(),
+            reason: "came with the service".to_owned().into(),
         };
         store.transact(PublishFirst { row }).await
     }

@@ -7,6 +7,7 @@ use super::policies::published_with_another_text;
 use super::run::{Answered, Reading};
 use super::{Context, Desk, Error, Reason, Refusal};
 use crate::domain::ids::RequestId;
+use crate::domain::redacted::FreeText;
 use crate::policy::{Document, DocumentError};
 use crate::store::{PolicyReign, PolicyVersionRow, Tx};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -32,7 +33,7 @@ pub struct PublishPolicy {
     /// Who approved it.
     pub approver: String,
     /// Why.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// A published version.
@@ -58,7 +59,7 @@ pub struct PolicyView {
     /// Who approved it.
     pub approver: String,
     /// Why it was published.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// Which version is asked for.

@@ -4,6 +4,7 @@ use super::run::{Reading, account_not_found};
 use super::{Desk, Error, lifecycle};
 use crate::domain::ids::{AccountId, Actor, DecisionId, RefundRequestId};
 use crate::domain::note::RequestNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::Refund;
 use crate::domain::request::{Approval, RefundRequest};
 use crate::policy::{Decision, Facts};
@@ -42,7 +43,10 @@ pub struct StoredDecision {
     pub decided_by: Option<Actor>,
     /// Why, in that person's words. They can be erased, so answers that are kept do not hold them.
     #[serde(skip)]
-    pub reason: Option<String>,
+    pub reason: Option<FreeText>,
+    /// What that person wrote to the customer, in place of a sentence of the policy. It can be erased, too.
+    #[serde(skip)]
+    pub said: Option<FreeText>,
 }
 
 /// One case with everything known of it.
@@ -51,9 +55,9 @@ pub struct CaseView {
     /// The case.
     pub refund_request: RefundRequest,
     /// The email address that the customer gave.
-    pub account_email: Option<String>,
+    pub account_email: Option<FreeText>,
     /// The customer's explanation.
-    pub explanation: Option<String>,
+    pub explanation: Option<FreeText>,
     /// Its decisions, first to last.
     pub decisions: Vec<StoredDecision>,
     /// Its refunds, oldest first.
@@ -62,6 +66,8 @@ pub struct CaseView {
     pub notes: Vec<RequestNote>,
     /// Who approved what, oldest first.
     pub approvals: Vec<ApprovalView>,
+    /// When its words were last erased, if they were.
+    pub erased_at: Option<DateTime<Utc>>,
 }
 
 /// One person's yes.
@@ -70,7 +76,7 @@ pub struct ApprovalView {
     /// Who, when, and to what.
     pub approval: Approval,
     /// Why, unless the words were erased.
-    pub reason: Option<String>,
+    pub reason: Option<FreeText>,
 }
 
 impl Desk {
@@ -97,7 +103,10 @@ impl Reading for GetRefundRequest {
         let (account_email, explanation) = tx.load_request_text(account_id, id).await?;
         let decisions = tx.list_decisions(account_id, id).await?;
         let approvals = tx.list_approvals(account_id, id).await?;
+        // An erasure takes whatever its account had by then.
+        let erasure = tx.find_last_erasure(account_id).await?.map(|erasure| erasure.erased_at);
         Ok(CaseView {
+            erased_at: erasure.filter(|erased_at| *erased_at >= refund_request.received_at),
             refund_request,
             account_email,
             explanation,
@@ -113,6 +122,17 @@ impl Reading for GetRefundRequest {
 }
 
 impl StoredDecision {
+    /// The sentence for the customer, the policy's or a person's; empty once erased.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        self.said.as_ref().map_or(self.decision.sentence.as_str(), |said| said.expose())
+    }
+
+    /// The same without what a person wrote, as in answers that are kept.
+    pub(super) fn without_words(self) -> Self {
+        Self { reason: None, said: None, ..self }
+    }
+
     /// Reads a stored row.
     pub(super) fn read(row: DecisionRow) -> Result<Self, Error> {
         let unreadable = |_| Error::Broken("a stored decision cannot be read");
@@ -126,6 +146,7 @@ impl StoredDecision {
             trace_id: row.trace_id,
             decided_by: row.decided_by,
             reason: row.reason,
+            said: row.said,
         })
     }
 }

@@ -6,9 +6,11 @@ use super::session::Session;
 use super::{BalanceAt, Error, Reason, Refusal, dispute, lifecycle, refund_list};
 use crate::domain::ids::{ProviderRefundId, RefundId};
 use crate::domain::purchase::Purchase;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::{News, Refund, RefundLife, RefundResult, RefundStage};
 use crate::domain::request::RefundRequest;
 use crate::policy::calendar::money_expected;
+use crate::store::DecisionRow;
 use crate::store::ExternalKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ pub struct RecordRefundResult {
     /// The processor's id of it, when known.
     pub provider_refund_id: Option<ProviderRefundId>,
     /// Why it failed, as the processor says.
-    pub failure_reason: String,
+    pub failure_reason: FreeText,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
 }
@@ -68,7 +70,7 @@ impl Mutation for RecordRefundResult {
         Ok(RefundResultAnswer {
             refund,
             refund_request,
-            decisions: decisions.into_iter().map(StoredDecision::read).collect::<Result<_, _>>()?,
+            decisions: decisions.into_iter().map(without_words).collect::<Result<_, _>>()?,
             refunds: session.tx.list_refunds_of_request(account_id, id).await?,
             balance: session.balance().await?,
         })
@@ -114,6 +116,11 @@ impl RecordRefundResult {
         tx.update_refund(account_id, &refund).await?;
         Ok(refund)
     }
+}
+
+/// A decision as it is told to who pays.
+fn without_words(row: DecisionRow) -> Result<StoredDecision, Error> {
+    StoredDecision::read(row).map(StoredDecision::without_words)
 }
 
 /// What a change of stage means to the purchase, the credits and the request.

@@ -83,6 +83,8 @@ pub enum Reason {
     RestrictionAlreadyLifted,
     /// The incident is in a stage where this cannot be done.
     IncidentStageConflict,
+    /// Something of the account is under way, so that it cannot be erased.
+    AccountHasOpenMatters,
     /// The dispute is known for another payment.
     ChargebackMismatch,
     /// A field does not fit what is on record.
@@ -128,6 +130,7 @@ names!(Reason {
     RefundStageConflict => "REFUND_STAGE_CONFLICT",
     RestrictionAlreadyLifted => "RESTRICTION_ALREADY_LIFTED",
     IncidentStageConflict => "INCIDENT_STAGE_CONFLICT",
+    AccountHasOpenMatters => "ACCOUNT_HAS_OPEN_MATTERS",
     ChargebackMismatch => "CHARGEBACK_MISMATCH",
     InvalidField => "INVALID_FIELD",
     IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",

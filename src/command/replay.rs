@@ -108,6 +108,7 @@ fn preview(decision: crate::policy::Decision, facts: Facts, row: &DecisionRow) -
         trace_id: row.trace_id.clone(),
         decided_by: None,
         reason: None,
+        said: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::entry::EntryCause;
 use crate::domain::ids::{ChargebackId, RestrictionId};
 use crate::domain::lot::Bucket;
 use crate::domain::note::{AccountNote, OperatorNote};
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{Lifting, Restriction, RestrictionCause, RestrictionKind, Standing};
 use crate::store::NewRestriction;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub struct ImposeRestriction {
     /// The clause it rests on, such as `3.3`.
     pub clause: String,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
     /// The dispute that it comes from; needed where a dispute is the cause.
     pub chargeback_id: Option<ChargebackId>,
     /// Whether all that is available is revoked as well (§3.3: "revoke remaining credits").
@@ -50,7 +51,7 @@ pub struct LiftRestriction {
     /// The restriction.
     pub restriction_id: RestrictionId,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// A restriction that is over.
@@ -197,7 +198,7 @@ impl Effect {
         self,
         session: &mut Session<'_>,
         clause: &str,
-        reason: &str,
+        reason: &FreeText,
     ) -> Result<Vec<Moved>, Error> {
         let changes = self.book.close();
         let revoked: Vec<Moved> =
@@ -206,7 +207,7 @@ impl Effect {
         if !revoked.is_empty() {
             let account_id = session.account_id;
             let seq = session.last_seq();
-            let note = OperatorNote { clause: Some(clause.to_owned()), reason: reason.to_owned() };
+            let note = OperatorNote { clause: Some(clause.to_owned()), reason: reason.clone() };
             session.writing().insert_operator_notes(&[(account_id, seq, &note)]).await?;
         }
         Ok(revoked)
@@ -214,9 +215,9 @@ impl Effect {
 }
 
 /// Keeps a person's reason, and returns its number.
-pub(super) async fn note(session: &mut Session<'_>, reason: &str) -> Result<i32, Error> {
+pub(super) async fn note(session: &mut Session<'_>, reason: &FreeText) -> Result<i32, Error> {
     let account_id = session.account_id;
-    let note = AccountNote { text: reason.to_owned() };
+    let note = AccountNote { text: reason.clone() };
     Ok(session.writing().insert_account_note(account_id, &note).await?)
 }
 

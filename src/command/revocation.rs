@@ -10,6 +10,7 @@ use crate::domain::credits::Credits;
 use crate::domain::entry::EntryCause;
 use crate::domain::ids::LotId;
 use crate::domain::note::OperatorNote;
+use crate::domain::redacted::FreeText;
 use serde::{Deserialize, Serialize};
 
 /// Whose credits a revocation takes.
@@ -35,7 +36,7 @@ pub struct RevokeCredits {
     /// The clause it rests on, such as `3.3`.
     pub clause: String,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// What a revocation took.

@@ -11,6 +11,7 @@ use super::session::Session;
 use super::{Error, Reason, Refusal, lifecycle};
 use crate::domain::ids::{Actor, RefundRequestId};
 use crate::domain::note::RequestNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::RefundMethod;
 use crate::domain::request::{Approval, Detail, Life, RefundRequest, Step, Verdict};
 use crate::policy::resolution::{Ruling, approval_sentence, approvals_required, rule, sized};
@@ -29,11 +30,11 @@ pub struct ResolveRefundRequest {
     /// The revision that the person read.
     pub etag: String,
     /// Why, in the person's words.
-    pub reason: String,
+    pub reason: FreeText,
     /// What to do.
     pub resolution: Resolution,
     /// For support; empty for none.
-    pub note: String,
+    pub note: FreeText,
     /// Who works on it from now on: as before, nobody, or somebody.
     pub assignee: Option<Option<Actor>>,
 }
@@ -49,21 +50,21 @@ pub enum Resolution {
         /// How money is paid.
         method: RefundMethod,
         /// For the customer; empty for the policy's own.
-        sentence: String,
+        sentence: FreeText,
     },
     /// No.
     Deny {
         /// The clauses that it rests on.
         clauses: Vec<String>,
         /// For the customer.
-        sentence: String,
+        sentence: FreeText,
     },
     /// Ask the customer.
     Ask {
         /// What for.
         details: BTreeSet<Detail>,
         /// For the customer.
-        sentence: String,
+        sentence: FreeText,
     },
     /// Leave it where it is.
     Keep,
@@ -93,25 +94,25 @@ impl Mutation for ResolveRefundRequest {
         check_notes(session, &request, &self.note).await?;
         match &self.resolution {
             Resolution::Approve { .. } => self.approve(session, request).await,
-            Resolution::Deny { clauses, sentence } => {
+            Resolution::Deny { clauses, sentence: _ } => {
                 let ruling = Ruling {
                     outcome: Outcome::Deny,
                     clauses: clauses.clone(),
                     remedies: Vec::new(),
                     requested_details: BTreeSet::new(),
-                    sentence: sentence.clone(),
+                    sentence: String::new(),
                 };
                 let judged = self.judged(session, &request, |_| Ok(ruling)).await?;
                 self.record(session, request, judged, RefundMethod::OriginalPayment, None).await
             }
-            Resolution::Ask { details, sentence } => {
+            Resolution::Ask { details, sentence: _ } => {
                 let last = last_decision(session, &request).await?;
                 let ruling = Ruling {
                     outcome: Outcome::RequestInformation,
                     clauses: last.clauses,
                     remedies: Vec::new(),
                     requested_details: details.clone(),
-                    sentence: sentence.clone(),
+                    sentence: String::new(),
                 };
                 let judged = self.judged(session, &request, |_| Ok(ruling)).await?;
                 self.record(session, request, judged, RefundMethod::OriginalPayment, None).await
@@ -170,7 +171,7 @@ impl ResolveRefundRequest {
                 let remedies = sized(&policy, &judged.facts, &proposed)?;
                 let said = (last.row.as_str(), last.clauses.as_slice());
                 let own = || approval_sentence(&policy, &judged.facts, said, &remedies, *method);
-                let sentence = if sentence.is_empty() { own() } else { sentence.clone() };
+                let sentence = if sentence.is_empty() { own() } else { String::new() };
                 let clauses = last.clauses.clone();
                 Ok(Ruling {
                     outcome: Outcome::Approve,
@@ -243,7 +244,8 @@ impl ResolveRefundRequest {
             session.tx.insert_approval(account_id, id, decisions, &approval, reason_note).await?;
         }
         note(session, &request, &self.note).await?;
-        let decider = Decider { person: session.context.caller.clone(), reason_note };
+        let said = self.write_sentence(session, id).await?;
+        let decider = Decider { person: session.context.caller.clone(), reason_note, said };
         judged.take_effect(session, request, Some(decider), method).await
     }
 
@@ -251,6 +253,26 @@ impl ResolveRefundRequest {
         if let Some(assignee) = &self.assignee {
             request.assignee.clone_from(assignee);
         }
+    }
+
+    /// Keeps what the person wrote to the customer, where they did, apart from the decision, so that it can be erased.
+    async fn write_sentence(
+        &self,
+        session: &mut Session<'_>,
+        id: RefundRequestId,
+    ) -> Result<Option<(i32, FreeText)>, Error> {
+        let said = match &self.resolution {
+            Resolution::Approve { sentence, .. }
+            | Resolution::Deny { sentence, .. }
+            | Resolution::Ask { sentence, .. } => sentence,
+            Resolution::Keep => return Ok(None),
+        };
+        if said.is_empty() {
+            return Ok(None);
+        }
+        let (account_id, kept) = (session.account_id, written(session, said));
+        let note = session.writing().insert_request_note(account_id, id, &kept, true).await?;
+        Ok(Some((note, said.clone())))
     }
 
     async fn write_reason(&self, session: &mut Session<'_>, id: RefundRequestId) -> Result<i32, Error> {
@@ -303,15 +325,15 @@ async fn last_decision(session: &mut Session<'_>, request: &RefundRequest) -> Re
     serde_json::from_str(&last.body).map_err(|_| Error::Broken("a stored decision cannot be read"))
 }
 
-fn written(session: &Session<'_>, text: &str) -> RequestNote {
-    RequestNote { author: session.context.caller.clone(), written_at: session.now, text: text.to_owned() }
+fn written(session: &Session<'_>, text: &FreeText) -> RequestNote {
+    RequestNote { author: session.context.caller.clone(), written_at: session.now, text: text.clone() }
 }
 
 /// Refuses a note more than a request may have.
 pub(super) async fn check_notes(
     session: &mut Session<'_>,
     request: &RefundRequest,
-    text: &str,
+    text: &FreeText,
 ) -> Result<(), Error> {
     if text.is_empty() {
         return Ok(());
@@ -329,7 +351,7 @@ pub(super) async fn check_notes(
 pub(super) async fn note(
     session: &mut Session<'_>,
     request: &RefundRequest,
-    text: &str,
+    text: &FreeText,
 ) -> Result<(), Error> {
     if !text.is_empty() {
         let note = written(session, text);

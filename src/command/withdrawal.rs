@@ -5,6 +5,7 @@ use super::run::Mutation;
 use super::session::Session;
 use super::{Error, lifecycle, ruling};
 use crate::domain::ids::RefundRequestId;
+use crate::domain::redacted::FreeText;
 use crate::domain::request::Step;
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ pub struct WithdrawRefundRequest {
     /// The request.
     pub refund_request_id: RefundRequestId,
     /// Why, if the customer said; else empty.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 impl Mutation for WithdrawRefundRequest {

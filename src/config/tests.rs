@@ -71,7 +71,13 @@ fn a_setting_outside_its_bounds_names_itself() {
     assert!(refused(&["--sweep-interval", "0s"]).contains("--sweep-interval"));
     assert!(refused(&["--listen", "nowhere"]).contains("--listen"));
     assert!(refused(&["--otlp-endpoint", "collector:4317"]).contains("http://"));
-    assert!(refused(&["demo", "--endpoint", "127.0.0.1:50051"]).contains("http://"));
+    for command in ["demo", "health", "try"] {
+        assert!(refused(&[command, "--endpoint", "127.0.0.1:50051"]).contains("http://"));
+    }
+    for wrong in [&["--endpoint", "https://desk"][..], &["--ca", "ca.crt"]] {
+        let words = [&["try"], wrong].concat();
+        assert!(refused(&words).contains("--ca and an endpoint that begins with https:// go together"));
+    }
 }
 
 #[test]
@@ -93,8 +99,15 @@ fn the_demo_prints_in_colours_unless_it_is_told_otherwise() {
     };
     assert!(no_color(&["demo", "--no-color"]));
     // The environment may say it too, with any word: `NO_COLOR=0` is set as well.
-    assert_eq!(
-        [super::is_set("0"), super::is_set("1"), super::is_set("false")],
-        [Ok(true), Ok(true), Ok(false)]
-    );
+    assert_eq!(["0", "1", "false"].map(super::client::is_set), [Ok(true), Ok(true), Ok(false)]);
+}
+
+#[test]
+fn browsers_may_call_only_where_it_is_asked_for_and_from_pages_that_are_named() {
+    assert_eq!(serve(&[]).web.origins(), None);
+    assert_eq!(serve(&["--grpc-web"]).web.origins(), Some(Vec::new()));
+    let words = ["--grpc-web", "--grpc-web-origin", "https://shop.example,http://localhost:5173"];
+    assert_eq!(serve(&words).web.origins().unwrap(), ["https://shop.example", "http://localhost:5173"]);
+    assert!(refused(&["--grpc-web-origin", "https://shop.example"]).contains("--grpc-web"));
+    assert!(refused(&["--grpc-web", "--grpc-web-origin", "*"]).contains("no `*`"));
 }

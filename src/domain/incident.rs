@@ -3,6 +3,7 @@
 use super::credits::{Credits, OutOfRange};
 use super::ids::{AccountId, Actor, Attempt, Cause, IncidentId, RestorationId};
 use super::names::names;
+use super::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -46,7 +47,7 @@ pub struct Ending {
     /// Who said so.
     pub resolved_by: Actor,
     /// What was said.
-    pub resolution: String,
+    pub resolution: FreeText,
 }
 
 /// An incident's life, each stage with what is known in it.
@@ -67,13 +68,13 @@ pub struct Incident {
     /// Its id.
     pub incident_id: IncidentId,
     /// What it was, in a few words.
-    pub title: String,
+    pub title: FreeText,
     /// When it began; a failure at this very instant is covered.
     pub started_at: DateTime<Utc>,
     /// Whom and what it concerns.
     pub scope: IncidentScope,
     /// How it was verified.
-    pub reason: String,
+    pub reason: FreeText,
     /// Who declared it.
     pub declared_by: Actor,
     /// When it was declared, which may be long after it ended.
@@ -230,10 +231,10 @@ mod tests {
     fn open() -> Incident {
         Incident {
             incident_id: IncidentId(uuid::Uuid::nil()),
-            title: "render farm down".to_owned(),
+            title: "render farm down".to_owned().into(),
             started_at: instant("2025-03-05T14:00:00Z"),
             scope: IncidentScope::default(),
-            reason: "power cut".to_owned(),
+            reason: "power cut".to_owned().into(),
             declared_by: Actor::parse("admin:lee").unwrap(),
             declared_at: instant("2025-03-05T15:00:00Z"),
             life: IncidentLife::Open,
@@ -244,7 +245,7 @@ mod tests {
 
     fn end(at: &str) -> Ending {
         let resolved_by = Actor::parse("admin:kim").unwrap();
-        Ending { ended_at: instant(at), resolved_by, resolution: "power is back".to_owned() }
+        Ending { ended_at: instant(at), resolved_by, resolution: "power is back".to_owned().into() }
     }
 
     #[test]
@@ -252,7 +253,7 @@ mod tests {
         assert_eq!(open().resolve(end("2025-03-05T13:59:59Z")), Err(CannotResolve::EndsBeforeItsStart));
         let resolved = open().resolve(end("2025-03-05T14:00:00Z")).unwrap();
         assert_eq!(resolved.stage(), IncidentStage::Resolved);
-        let again = Ending { resolution: "other words".to_owned(), ..end("2025-03-05T14:00:00Z") };
+        let again = Ending { resolution: "other words".to_owned().into(), ..end("2025-03-05T14:00:00Z") };
         assert_eq!(resolved.clone().resolve(again), Ok(resolved.clone()));
         let other = resolved.resolve(end("2025-03-05T16:00:00Z"));
         assert_eq!(other, Err(CannotResolve::OverAlready(IncidentStage::Resolved)));

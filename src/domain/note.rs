@@ -2,6 +2,7 @@
 //! request.
 
 use super::ids::Actor;
+use super::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
@@ -12,14 +13,14 @@ pub struct OperatorNote {
     /// The clause that a revocation rests on, such as `3.3`; `None` for a grant.
     pub clause: Option<String>,
     /// Why, in the person's own words.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 impl OperatorNote {
     /// The digest that outlives the words: SHA-256, 64 hex digits.
     #[must_use]
     pub fn reason_sha256(&self) -> String {
-        hex::encode(Sha256::digest(&self.reason))
+        hex::encode(Sha256::digest(self.reason.expose()))
     }
 }
 
@@ -30,15 +31,15 @@ pub struct RequestNote {
     pub author: Actor,
     /// When.
     pub written_at: DateTime<Utc>,
-    /// The words. They may speak of the customer and can be erased.
-    pub text: String,
+    /// The words. They may speak of the customer and can be erased: then they are empty.
+    pub text: FreeText,
 }
 
 impl RequestNote {
     /// The digest that outlives the words: SHA-256, 64 hex digits.
     #[must_use]
     pub fn text_sha256(&self) -> String {
-        hex::encode(Sha256::digest(&self.text))
+        hex::encode(Sha256::digest(self.text.expose()))
     }
 }
 
@@ -46,13 +47,13 @@ impl RequestNote {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountNote {
     /// The words. They may speak of the customer and can be erased.
-    pub text: String,
+    pub text: FreeText,
 }
 
 impl AccountNote {
     /// The digest that outlives the words: SHA-256, 64 hex digits.
     #[must_use]
     pub fn text_sha256(&self) -> String {
-        hex::encode(Sha256::digest(&self.text))
+        hex::encode(Sha256::digest(self.text.expose()))
     }
 }

@@ -4,6 +4,7 @@ use super::credits::Credits;
 use super::ids::{DeliveryId, OrderId, PackageId, PaymentId, Provider, PurchaseId};
 use super::money::Money;
 use super::names::names;
+use super::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,8 +73,8 @@ pub struct Purchase {
     pub delivered_credits: Credits,
     /// When credits were last delivered.
     pub last_delivered_at: Option<DateTime<Utc>>,
-    /// Why the missing credits can never be delivered, when that is so (§2.3).
-    pub undeliverable_reason: Option<String>,
+    /// Why the missing credits can never be delivered, when that is so (§2.3); empty words once erased.
+    pub undeliverable_reason: Option<FreeText>,
     /// Bought credits given up for refunds that have not failed.
     pub refunded_credits: Credits,
     /// Minor units refunded and settled.

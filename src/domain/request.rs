@@ -10,6 +10,7 @@ use super::credits::Credits;
 use super::ids::{Actor, Attempt, PurchaseId, RefundRequestId};
 use super::money::Money;
 use super::names::names;
+use super::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -100,8 +101,8 @@ names!(EvidenceKind {
 pub struct Evidence {
     /// What it is.
     pub kind: EvidenceKind,
-    /// Where the platform keeps it.
-    pub uri: String,
+    /// Where the platform keeps it; empty once erased.
+    pub uri: FreeText,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
     /// Its size in bytes.
@@ -112,13 +113,13 @@ pub struct Evidence {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// The account's email address.
-    pub account_email: Option<String>,
+    pub account_email: Option<FreeText>,
     /// When the customer says the purchase was made.
     pub purchased_at: Option<DateTime<Utc>>,
     /// What the customer says was paid.
     pub amount_paid: Option<Money>,
     /// The customer's explanation.
-    pub explanation: Option<String>,
+    pub explanation: Option<FreeText>,
     /// When the customer says attempts failed.
     pub attempted_at: Option<DateTime<Utc>>,
     /// The attempt that the claim is about.

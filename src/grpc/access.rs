@@ -38,6 +38,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("AccountService/GetAccount", EVERY_ROLE),
     ("AccountService/ImposeRestriction", &[Agent, Admin]),
     ("AccountService/LiftRestriction", &[Admin]),
+    ("AccountService/EraseAccount", &[Admin]),
     ("IncidentService/DeclareIncident", &[Agent, Admin]),
     ("IncidentService/ResolveIncident", &[Agent, Admin]),
     ("IncidentService/ListIncidents", EVERY_ROLE),

@@ -5,6 +5,7 @@ use super::gate::Caller;
 use super::refund::is_desk;
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::Words;
+use crate::domain::redacted::FreeText;
 use crate::domain::role::Role;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::account_service_server::AccountService;
@@ -30,7 +31,7 @@ impl AccountService for Api {
         request: Request<v1::ImposeRestrictionRequest>,
     ) -> Result<Response<v1::ImposeRestrictionResponse>, Status> {
         may_impose(&request)?;
-        let reason = request.get_ref().reason.clone();
+        let reason = FreeText::new(request.get_ref().reason.clone());
         let encode = |id: &_, answer: &_| encode::impose_restriction(id, answer, reason);
         self.mutate(request, decode::impose_restriction, encode).await
     }
@@ -39,9 +40,18 @@ impl AccountService for Api {
         &self,
         request: Request<v1::LiftRestrictionRequest>,
     ) -> Result<Response<v1::LiftRestrictionResponse>, Status> {
-        let reason = request.get_ref().reason.clone();
+        let reason = FreeText::new(request.get_ref().reason.clone());
         let encode = |id: &_, answer: &_| encode::lift_restriction(id, answer, reason);
         self.mutate(request, decode::lift_restriction, encode).await
+    }
+
+    async fn erase_account(
+        &self,
+        request: Request<v1::EraseAccountRequest>,
+    ) -> Result<Response<v1::EraseAccountResponse>, Status> {
+        let reason = FreeText::new(request.get_ref().reason.clone());
+        let encode = |id: &_, answer: &_| encode::erase_account(id, answer, reason);
+        self.mutate(request, decode::erase_account, encode).await
     }
 }
 

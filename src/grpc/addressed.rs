@@ -36,6 +36,7 @@ addressed! {
         GetAccountRequest,
         ImposeRestrictionRequest,
         LiftRestrictionRequest,
+        EraseAccountRequest,
         RecordPurchaseRequest,
         DeliverCreditsRequest,
         GrantCreditsRequest,

@@ -14,7 +14,7 @@ mod policy_check;
 mod refund;
 
 pub(super) use account::{
-    DeterminationCall, determine_chargeback, get_account, impose_restriction, lift_restriction,
+    DeterminationCall, determine_chargeback, erase_account, get_account, impose_restriction, lift_restriction,
 };
 pub(super) use by_hand::{grant_credits, revoke_credits};
 pub(super) use credit::{

@@ -23,11 +23,12 @@ use crate::domain::fault::Fault;
 use crate::domain::ids::Attempt;
 use crate::domain::lot::Bucket;
 use crate::domain::money::Money;
+use crate::domain::redacted::FreeText;
 use crate::proto::makegood::v1;
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 
-pub(super) use account::{get_account, impose_restriction, lift_restriction};
+pub(super) use account::{erase_account, get_account, impose_restriction, lift_restriction};
 pub(super) use chargeback::{determine_chargeback, get_chargeback, list_chargebacks, record_chargeback};
 pub(super) use credit::{capture_credits, get_balance, hold_credits, release_credits, restore_credits};
 pub(super) use evidence_pack::compile_chargeback_evidence;
@@ -61,6 +62,11 @@ fn money(money: Money) -> v1::Money {
 fn sum(credits: Result<Credits, OutOfRange>) -> i64 {
     // INVARIANT: attempts and remedies are bounded in size and number, far below where their sums overflow.
     credits.unwrap_or_default().get()
+}
+
+/// Words for who may read them; empty when there are none, or none any more.
+fn exposed(words: Option<&FreeText>) -> String {
+    words.map(|words| words.expose().clone()).unwrap_or_default()
 }
 
 /// The text of an id; empty when there is none.

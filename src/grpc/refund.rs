@@ -4,9 +4,11 @@ use super::context::Opened;
 use super::decode::{ChargebackCall, DeterminationCall, Evaluation, ListCall, QueueCall};
 use super::{Api, decode, encode, respond, status, within};
 use crate::command::Context;
+use crate::domain::redacted::FreeText;
 use crate::domain::role::Role;
 use crate::proto::makegood::v1;
 use crate::proto::makegood::v1::refund_service_server::RefundService;
+use crate::proto::makegood::v1::resolve_refund_request_request as resolve;
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
@@ -79,7 +81,10 @@ impl RefundService for Api {
         &self,
         request: Request<v1::ResolveRefundRequestRequest>,
     ) -> Result<Response<v1::ResolveRefundRequestResponse>, Status> {
-        self.mutate(request, decode::resolve_refund_request, encode::resolve_refund_request).await
+        // Kept answers do not hold what a person wrote to the customer; whoever asks again has just said it.
+        let said = FreeText::new(said(request.get_ref()).to_owned());
+        let encode = |id: &_, answer: &_| encode::resolve_refund_request(id, answer, &said);
+        self.mutate(request, decode::resolve_refund_request, encode).await
     }
 
     async fn list_refund_requests(
@@ -168,6 +173,16 @@ impl RefundService for Api {
         let page = within(timeout, status::deadline_exceeded, read).await?;
         let next = page.next.map(|(last_event_at, id)| arguments.write((last_event_at, id.0)));
         Ok(respond(encode::list_chargebacks(&page, next.unwrap_or_default()), false))
+    }
+}
+
+/// What a person writes to the customer; empty where the policy's own sentence is to be sent.
+fn said(resolution: &v1::ResolveRefundRequestRequest) -> &str {
+    match &resolution.resolution {
+        Some(resolve::Resolution::Approve(approve)) => &approve.sentence,
+        Some(resolve::Resolution::Deny(deny)) => &deny.sentence,
+        Some(resolve::Resolution::Ask(ask)) => &ask.sentence,
+        Some(resolve::Resolution::Keep(_)) | None => "",
     }
 }
 

@@ -275,6 +275,7 @@ const fn code_of(reason: Reason) -> Code {
         | Reason::RefundStageConflict
         | Reason::RestrictionAlreadyLifted
         | Reason::IncidentStageConflict
+        | Reason::AccountHasOpenMatters
         | Reason::PolicyUnsound
         | Reason::IdempotencyKeyReused => Code::FailedPrecondition,
         Reason::UsageAlreadyExists

@@ -51,6 +51,10 @@ impl Binaries {
         self.dir.join("postgres")
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(super) fn version(&self) -> &str {
         &self.version
     }

@@ -1,25 +1,22 @@
 //! One connection: how it is met, and how it is served until it ends.
 
+use super::stream::Stream;
 use super::tls::Tls;
 use crate::clock::chance_below;
-use crate::grpc::{Guarded, Observed};
+use crate::grpc::Served;
 use crate::trust::Peer;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http2;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tonic::body::Body;
 use tonic::codegen::Service;
 
@@ -27,7 +24,7 @@ use tonic::codegen::Service;
 pub(super) const INTRODUCTION: Duration = Duration::from_secs(5);
 
 /// What every HTTP/2 client says first.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How often a silent connection is asked whether it lives.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -61,22 +58,33 @@ const AGE_SPREAD_SECS: u32 = 360;
 /// How long calls under way may then go on: a long backtest is one.
 const AGE_GRACE: Duration = Duration::from_mins(10);
 
-/// A connection that has begun to speak HTTP/2, with whom the handshake proved to be at its other end.
+/// Bytes of HTTP/1's buffer, and so of a call's metadata.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a head of HTTP/1 may take, from the end of the call before it: a connection between two calls is silent
+/// for no longer, since there is no ping to ask whether it lives.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection that has begun to speak, with whom the handshake proved to be at its other end.
 pub(super) struct Connection {
     stream: Stream,
-    /// What was read of it and is to be read again.
-    first: &'static [u8],
+    language: Language,
     peer: Option<Peer>,
 }
 
-enum Stream {
-    Plain(TcpStream),
-    Protected(Box<TlsStream<TcpStream>>),
+#[derive(Clone, Copy)]
+enum Language {
+    Http2,
+    Http1,
 }
 
 /// Waits for a stranger's handshake and first words. `None` for one that is silent for too long or speaks otherwise.
-pub(super) async fn introduce(stream: TcpStream, tls: Option<Arc<Tls>>) -> Option<Connection> {
-    match tokio::time::timeout(INTRODUCTION, listen_to(stream, tls)).await {
+pub(super) async fn introduce(
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    speaks_http1: bool,
+) -> Option<Connection> {
+    match tokio::time::timeout(INTRODUCTION, listen_to(stream, tls, speaks_http1)).await {
         Ok(Ok(connection)) => Some(connection),
         // Scanners and clients of other authorities come by all day.
         Ok(Err(error)) => {
@@ -90,28 +98,20 @@ pub(super) async fn introduce(stream: TcpStream, tls: Option<Arc<Tls>>) -> Optio
     }
 }
 
-async fn listen_to(stream: TcpStream, tls: Option<Arc<Tls>>) -> io::Result<Connection> {
-    // An answer must not wait for the next one to fill a packet: a lonely call then took 50 ms longer.
-    stream.set_nodelay(true)?;
-    let mut connection = match tls {
-        None => Connection { stream: Stream::Plain(stream), first: &[], peer: None },
-        Some(tls) => Connection::protected(TlsAcceptor::from(tls.config()).accept(stream).await?),
+async fn listen_to(stream: TcpStream, tls: Option<Arc<Tls>>, speaks_http1: bool) -> io::Result<Connection> {
+    let (mut stream, peer) = Stream::open(stream, tls).await?;
+    // No call of HTTP/1 is as short.
+    let language = match stream.first().await? {
+        PREFACE => Language::Http2,
+        _ if speaks_http1 => Language::Http1,
+        _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "not HTTP/2")),
     };
-    let mut first = [0; PREFACE.len()];
-    connection.read_exact(&mut first).await?;
-    if first != PREFACE {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not HTTP/2"));
-    }
-    Ok(Connection { first: PREFACE, ..connection })
+    Ok(Connection { stream, language, peer })
 }
 
 /// Serves a connection until its client ends it, or it is told to finish, or it is too old.
-pub(super) async fn serve(
-    connection: Connection,
-    services: Observed<Guarded>,
-    mut finish: watch::Receiver<bool>,
-) {
-    let peer = connection.peer.clone();
+pub(super) async fn serve(connection: Connection, services: Served, finish: watch::Receiver<bool>) {
+    let Connection { stream, language, peer } = connection;
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut services = services.clone();
         let mut request = request.map(Body::new);
@@ -121,6 +121,20 @@ pub(super) async fn serve(
             services.call(request).await
         }
     });
+    let stream = TokioIo::new(stream);
+    match language {
+        Language::Http2 => {
+            let serving = pin!(http2().serve_connection(stream, answer));
+            until_over(serving, http2::Connection::graceful_shutdown, finish).await;
+        }
+        Language::Http1 => {
+            let serving = pin!(http1().serve_connection(stream, answer));
+            until_over(serving, http1::Connection::graceful_shutdown, finish).await;
+        }
+    }
+}
+
+fn http2() -> http2::Builder<TokioExecutor> {
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE_INTERVAL)
@@ -131,15 +145,29 @@ pub(super) async fn serve(
         .max_header_list_size(MAX_METADATA)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
-    let mut serving = pin!(http.serve_connection(TokioIo::new(connection), answer));
+    http
+}
+
+fn http1() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    http
+}
+
+/// Lets a connection be served until it is told to finish or too old; then it takes no new calls, and ends with those
+/// under way.
+async fn until_over<C: Future<Output = hyper::Result<()>>>(
+    mut serving: Pin<&mut C>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    mut finish: watch::Receiver<bool>,
+) {
     let age = MAX_AGE.saturating_sub(Duration::from_secs(chance_below(AGE_SPREAD_SECS).into()));
     tokio::select! {
         ended = &mut serving => return say_how(ended),
         () = tokio::time::sleep(age) => {}
         _ = finish.wait_for(|finish| *finish) => {}
     }
-    // No new calls; those under way are finished.
-    serving.as_mut().graceful_shutdown();
+    shut_down(serving.as_mut());
     match tokio::time::timeout(AGE_GRACE, serving).await {
         Ok(ended) => say_how(ended),
         Err(_) => tracing::debug!("a connection did not end and was cut"),
@@ -149,70 +177,5 @@ pub(super) async fn serve(
 fn say_how(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
-    }
-}
-
-impl Connection {
-    fn protected(stream: TlsStream<TcpStream>) -> Self {
-        let (_, session) = stream.get_ref();
-        let peer = session.peer_certificates().and_then(<[_]>::first).map(Peer::of);
-        Self { stream: Stream::Protected(Box::new(stream)), first: &[], peer }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let connection = self.get_mut();
-        if !connection.first.is_empty() {
-            let (now, later) = connection.first.split_at(connection.first.len().min(buf.remaining()));
-            buf.put_slice(now);
-            connection.first = later;
-            return Poll::Ready(Ok(()));
-        }
-        match &mut connection.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Protected(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Protected(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Protected(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Protected(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Protected(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Protected(stream) => stream.is_write_vectored(),
-        }
     }
 }

@@ -3,8 +3,9 @@
 
 use super::connection::{Connection, introduce, serve};
 use super::tls::Tls;
-use crate::grpc::{Guarded, Observed};
+use crate::grpc::Served;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -28,8 +29,9 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Serves until told to stop, then until the last call under way is answered. Dropped, it cuts every connection.
-    pub(super) async fn serve(self, services: Observed<Guarded>, mut stop: oneshot::Receiver<()>) {
+    pub(super) async fn serve(self, services: Served, mut stop: oneshot::Receiver<()>) {
         let Self { socket, tls, max_connections } = self;
+        let speaks_http1 = matches!(services, Served::GrpcAndWeb(_));
         let mut strangers = Strangers::default();
         let mut served = JoinSet::new();
         let (finish, told) = watch::channel(false);
@@ -37,7 +39,7 @@ impl Listener {
             tokio::select! {
                 // A dropped sender means the same as a message: stop.
                 _ = &mut stop => break,
-                stream = accept(&socket) => strangers.meet(stream, tls.clone()),
+                stream = accept(&socket) => strangers.meet(introduce(stream, tls.clone(), speaks_http1)),
                 Some(met) = strangers.meeting.join_next() => match met {
                     Ok(Some(connection)) if served.len() < max_connections => {
                         served.spawn(serve(connection, services.clone(), told.clone()));
@@ -76,7 +78,7 @@ struct Strangers {
 }
 
 impl Strangers {
-    fn meet(&mut self, stream: TcpStream, tls: Option<Arc<Tls>>) {
+    fn meet(&mut self, stranger: impl Future<Output = Option<Connection>> + Send + 'static) {
         while self.by_age.front().is_some_and(AbortHandle::is_finished) {
             self.by_age.pop_front();
         }
@@ -85,6 +87,6 @@ impl Strangers {
         {
             oldest.abort();
         }
-        self.by_age.push_back(self.meeting.spawn(introduce(stream, tls)));
+        self.by_age.push_back(self.meeting.spawn(stranger));
     }
 }

@@ -13,8 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// The protocol that gRPC needs, and nothing else.
-const ALPN: &[u8] = b"h2";
+/// The protocol that gRPC needs.
+const HTTP_2: &[u8] = b"h2";
+
+/// What gRPC-Web may come over besides.
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// The files of TLS, and how often they are looked at.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub enum TlsError {
 #[derive(Debug)]
 pub(super) struct Tls {
     files: TlsFiles,
+    /// What may be spoken.
+    protocols: &'static [&'static [u8]],
     present: RwLock<Present>,
 }
 
@@ -70,10 +75,11 @@ struct Contents {
 }
 
 impl Tls {
-    pub(super) async fn open(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub(super) async fn open(files: TlsFiles, grpc_web: bool) -> Result<Arc<Self>, TlsError> {
+        let protocols: &[&[u8]] = if grpc_web { &[HTTP_2, HTTP_1] } else { &[HTTP_2] };
         let contents = Contents::read(&files).await?;
-        let present = Present { digest: contents.digest(), config: contents.config(&files)? };
-        Ok(Arc::new(Self { files, present: RwLock::new(present) }))
+        let present = Present { digest: contents.digest(), config: contents.config(&files, protocols)? };
+        Ok(Arc::new(Self { files, protocols, present: RwLock::new(present) }))
     }
 
     /// What the next connection is served with.
@@ -87,7 +93,7 @@ impl Tls {
         loop {
             tokio::time::sleep(self.files.look_every).await;
             let (digest, config) = match Contents::read(&self.files).await {
-                Ok(contents) => (contents.digest(), contents.config(&self.files)),
+                Ok(contents) => (contents.digest(), contents.config(&self.files, self.protocols)),
                 Err(error) => ([0; 32], Err(error)),
             };
             let present = self.present.read().unwrap_or_else(PoisonError::into_inner).digest;
@@ -127,7 +133,7 @@ impl Contents {
         digest.finalize().into()
     }
 
-    fn config(&self, files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    fn config(&self, files: &TlsFiles, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let chain = certificates(&self.certificate);
         if chain.is_empty() {
@@ -151,7 +157,7 @@ impl Contents {
             _ => builder.with_no_client_auth(),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(TlsError::Unfit)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
 }
@@ -162,4 +168,24 @@ async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HTTP_1, HTTP_2, Tls, TlsFiles};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn http_1_is_offered_where_browsers_may_call_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let files = TlsFiles { certificate, key, client_ca: None, look_every: Duration::from_secs(1) };
+        for (grpc_web, offered) in [(false, vec![HTTP_2]), (true, vec![HTTP_2, HTTP_1])] {
+            let tls = Tls::open(files.clone(), grpc_web).await.unwrap();
+            assert_eq!(tls.config().alpn_protocols, offered);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! an error of the store. Sums are cut to what a column can hold, so that a forged amount cannot end the audit.
 
 mod desk;
+mod erasure;
 mod ledger;
 mod payments;
 mod schema;
@@ -13,6 +14,7 @@ use super::{Error, Store};
 use sqlx::Postgres;
 
 pub use desk::{AuditDecision, AuditHeld, AuditKey, AuditPolicyVersion, AuditRequest};
+pub use erasure::{AuditEmptied, AuditErasure};
 pub use ledger::{AuditAccount, AuditEntry, AuditLot, AuditUsage};
 pub use payments::{AuditChargeback, AuditDangling, AuditPurchase, AuditRefund};
 pub use schema::ServerSetting;

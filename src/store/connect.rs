@@ -136,21 +136,43 @@ impl Store {
         self.calls.close().await;
     }
 
-    /// Whether the database holds exactly the migrations that this binary knows.
+    /// How the database's schema compares with the one that this binary knows.
     ///
     /// # Errors
-    /// [`Error::Migration`] naming the first difference.
-    pub async fn check_migrations(&self) -> Result<bool, Error> {
+    /// [`Error::Database`], [`Error::Unreachable`].
+    pub async fn schema(&self) -> Result<Schema, Error> {
+        let mut connection = self.calls.connections().acquire().await?;
+        Schema::of(&mut connection).await
+    }
+}
+
+/// How a database's schema compares with the one that this binary knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Migrations are missing, or others were applied in their place.
+    Missing,
+    /// They are the same.
+    Same,
+    /// A later version migrated it further. Migrations only add to what an earlier version uses, until none of it runs.
+    Newer,
+}
+
+impl Schema {
+    async fn of(connection: &mut PgConnection) -> Result<Self, Error> {
         let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
         let applied = sqlx::query_scalar::<_, i64>(
             "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
         )
-        .fetch_all(self.calls.connections())
+        .fetch_all(connection)
         .await;
         match applied {
-            Ok(applied) => Ok(applied == known),
+            Ok(applied) if applied == known => Ok(Self::Same),
+            Ok(applied) if applied.starts_with(&known) => Ok(Self::Newer),
+            Ok(_) => Ok(Self::Missing),
             // The table is missing: nothing was ever migrated.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
+                Ok(Self::Missing)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -158,11 +180,12 @@ impl Store {
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// Applies the migrations that a database lacks, on a connection of its own with the login's own rights.
+/// Applies the migrations that a database lacks, on a connection of its own with the login's own rights. One that a later
+/// version migrated is left as it is, and [`Schema::Newer`].
 ///
 /// # Errors
 /// [`Error::Migration`] when one fails or an applied one has changed; [`Error::Unreachable`].
-pub async fn migrate(url: &str) -> Result<(), Error> {
+pub async fn migrate(url: &str) -> Result<Schema, Error> {
     let connection = PgConnectOptions::from_str(url)
         .map_err(Error::Database)?
         .application_name("makegood migrate")
@@ -170,11 +193,16 @@ pub async fn migrate(url: &str) -> Result<(), Error> {
         .connect()
         .await;
     let mut connection = connection?;
+    if Schema::of(&mut connection).await? == Schema::Newer {
+        connection.close().await?;
+        return Ok(Schema::Newer);
+    }
     if is_owned_by_role(&mut connection).await? {
         connection.execute("SET ROLE makegood_owner").await?;
     }
     MIGRATOR.run(&mut connection).await?;
-    Ok(connection.close().await?)
+    connection.close().await?;
+    Ok(Schema::Same)
 }
 
 /// Whether earlier migrations gave the tables to the owner's role: the next ones then run as that role, so that

@@ -3,6 +3,7 @@
 use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Actor, DecisionId, RefundRequestId};
+use crate::domain::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -40,7 +41,11 @@ pub struct DecisionRow {
     /// The note that says why, when a person decided.
     pub reason_note: Option<i32>,
     /// Its words, unless they were erased.
-    pub reason: Option<String>,
+    pub reason: Option<FreeText>,
+    /// The note with the sentence that a person wrote to the customer, if one did.
+    pub sentence_note: Option<i32>,
+    /// That sentence, unless it was erased.
+    pub said: Option<FreeText>,
 }
 
 struct Stored {
@@ -61,6 +66,8 @@ struct Stored {
     decided_by: Option<String>,
     reason_note: Option<i32>,
     reason: Option<String>,
+    sentence_note: Option<i32>,
+    said: Option<String>,
 }
 
 impl Stored {
@@ -84,7 +91,9 @@ impl Stored {
             catalogue: self.catalogue,
             decided_by,
             reason_note: self.reason_note,
-            reason: self.reason,
+            reason: self.reason.map(FreeText::from),
+            sentence_note: self.sentence_note,
+            said: self.said.map(FreeText::from),
         };
         Ok((RefundRequestId(self.refund_request_id), decision))
     }
@@ -104,8 +113,8 @@ impl Tx {
         sqlx::query!(
             "INSERT INTO decision (account_id, refund_request_id, ordinal, decision_id, outcome, row,
                 policy_version, document_sha256, facts_sha256, decision_sha256, facts, body, decided_at, trace_id,
-                catalogue, decided_by, reason_note)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                catalogue, decided_by, reason_note, sentence_note)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
             account_id.as_str(),
             refund_request_id.0,
             decision.ordinal,
@@ -123,6 +132,7 @@ impl Tx {
             decision.catalogue,
             decision.decided_by.as_ref().map(Actor::as_str),
             decision.reason_note,
+            decision.sentence_note,
         )
         .execute(self.connection())
         .await?;
@@ -142,10 +152,12 @@ impl Tx {
             Stored,
             r#"SELECT d.refund_request_id, d.decision_id, d.ordinal, d.outcome, d.row, d.policy_version,
                 d.document_sha256, d.facts_sha256, d.decision_sha256, d.facts, d.body, d.decided_at, d.trace_id,
-                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?"
+                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?", d.sentence_note, s.text AS "said?"
              FROM decision d
              LEFT JOIN request_note n ON n.account_id = d.account_id
                 AND n.refund_request_id = d.refund_request_id AND n.ordinal = d.reason_note
+             LEFT JOIN request_note s ON s.account_id = d.account_id
+                AND s.refund_request_id = d.refund_request_id AND s.ordinal = d.sentence_note
              WHERE d.account_id = $1 AND d.refund_request_id = $2 ORDER BY d.ordinal LIMIT 100"#,
             account_id.as_str(),
             refund_request_id.0,
@@ -168,7 +180,7 @@ impl Tx {
             Stored,
             r#"SELECT refund_request_id, decision_id, ordinal, outcome, row, policy_version, document_sha256,
                 facts_sha256, decision_sha256, facts, body, decided_at, trace_id, catalogue, decided_by, reason_note,
-                NULL::text AS reason
+                NULL::text AS reason, sentence_note, NULL::text AS said
              FROM decision WHERE account_id = $1 AND decision_id = $2 AND decided_by IS NULL"#,
             account_id.as_str(),
             decision_id.0,
@@ -194,11 +206,13 @@ impl Tx {
             r#"SELECT DISTINCT ON (d.account_id, d.refund_request_id)
                 d.refund_request_id, d.decision_id, d.ordinal, d.outcome, d.row, d.policy_version,
                 d.document_sha256, d.facts_sha256, d.decision_sha256, d.facts, d.body, d.decided_at, d.trace_id,
-                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?"
+                d.catalogue, d.decided_by, d.reason_note, n.text AS "reason?", d.sentence_note, s.text AS "said?"
              FROM unnest($1::text[], $2::uuid[]) AS wanted (account_id, refund_request_id)
              JOIN decision d USING (account_id, refund_request_id)
              LEFT JOIN request_note n ON n.account_id = d.account_id
                 AND n.refund_request_id = d.refund_request_id AND n.ordinal = d.reason_note
+             LEFT JOIN request_note s ON s.account_id = d.account_id
+                AND s.refund_request_id = d.refund_request_id AND s.ordinal = d.sentence_note
              ORDER BY d.account_id, d.refund_request_id, d.ordinal DESC"#,
             &accounts,
             &ids,

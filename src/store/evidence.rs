@@ -26,7 +26,8 @@ pub(super) async fn list(
         .map(|row| {
             let place = Place { table: "evidence", key: &row.refund_request_id };
             let kind = place.word("kind", &row.kind, EvidenceKind::parse)?;
-            let paper = Evidence { kind, uri: row.uri, sha256: row.sha256, size_bytes: row.size_bytes };
+            let paper =
+                Evidence { kind, uri: row.uri.into(), sha256: row.sha256, size_bytes: row.size_bytes };
             Ok((row.refund_request_id, paper))
         })
         .collect()
@@ -59,7 +60,7 @@ impl Tx {
             refund_request_id.0,
             &ordinals,
             &text(|evidence| evidence.kind.name()),
-            &text(|evidence| &evidence.uri),
+            &text(|evidence| evidence.uri.expose()),
             &text(|evidence| &evidence.sha256),
             &sizes,
             decision_ordinal,

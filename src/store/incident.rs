@@ -48,9 +48,11 @@ impl Row {
         let place = Place { table: "incident", key: &self.incident_id };
         let stage = place.word("stage", &self.stage, IncidentStage::parse)?;
         let ending = match (self.ended_at, self.resolved_by, self.resolution) {
-            (Some(ended_at), Some(resolved_by), Some(resolution)) => {
-                Some(Ending { ended_at, resolved_by: place.id("resolved_by", resolved_by)?, resolution })
-            }
+            (Some(ended_at), Some(resolved_by), Some(resolution)) => Some(Ending {
+                ended_at,
+                resolved_by: place.id("resolved_by", resolved_by)?,
+                resolution: resolution.into(),
+            }),
             _ => None,
         };
         let life = match (stage, ending, self.restored_at) {
@@ -64,10 +66,10 @@ impl Row {
         let causes = self.causes.into_iter().map(|id| place.id("causes", id)).collect::<Result<_, _>>()?;
         Ok(Incident {
             incident_id: IncidentId(self.incident_id),
-            title: self.title,
+            title: self.title.into(),
             started_at: self.started_at,
             scope: IncidentScope { accounts, causes },
-            reason: self.reason,
+            reason: self.reason.into(),
             declared_by: place.id::<Actor>("declared_by", self.declared_by)?,
             declared_at: self.declared_at,
             life,
@@ -178,17 +180,17 @@ impl Tx {
                 declared_by, declared_at, resolved_by, resolution)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             incident.incident_id.0,
-            incident.title,
+            incident.title.expose(),
             incident.stage().name(),
             incident.started_at,
             ending.map(|ending| ending.ended_at),
             &accounts,
             &causes,
-            incident.reason,
+            incident.reason.expose(),
             incident.declared_by.as_str(),
             incident.declared_at,
             ending.map(|ending| ending.resolved_by.as_str()),
-            ending.map(|ending| ending.resolution.as_str()),
+            ending.map(|ending| ending.resolution.expose().as_str()),
         )
         .execute(self.connection())
         .await?;
@@ -212,7 +214,7 @@ impl Tx {
             incident.stage().name(),
             ending.map(|ending| ending.ended_at),
             ending.map(|ending| ending.resolved_by.as_str()),
-            ending.map(|ending| ending.resolution.as_str()),
+            ending.map(|ending| ending.resolution.expose().as_str()),
             restored_at,
         )
         .execute(self.connection())

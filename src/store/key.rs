@@ -30,6 +30,14 @@ pub struct StoredAnswer {
     pub answer: String,
 }
 
+impl StoredAnswer {
+    /// Whether its account was erased since: what was asked went with the words, and is compared no more.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.fingerprint.starts_with("erased:")
+    }
+}
+
 /// What a processor's id stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExternalKind {

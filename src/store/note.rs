@@ -3,6 +3,7 @@
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Attempt};
 use crate::domain::note::{AccountNote, OperatorNote};
+use crate::domain::redacted::FreeText;
 use std::collections::BTreeMap;
 
 impl Tx {
@@ -20,7 +21,7 @@ impl Tx {
             &notes.iter().map(|(id, ..)| id.as_str().to_owned()).collect::<Vec<_>>(),
             &notes.iter().map(|(_, seq, _)| *seq).collect::<Vec<_>>(),
             &notes.iter().map(|(.., note)| note.clause.clone()).collect::<Vec<_>>() as &[Option<String>],
-            &notes.iter().map(|(.., note)| note.reason.clone()).collect::<Vec<_>>(),
+            &notes.iter().map(|(.., note)| note.reason.expose().clone()).collect::<Vec<_>>(),
             &notes.iter().map(|(.., note)| note.reason_sha256()).collect::<Vec<_>>(),
         )
         .execute(self.connection())
@@ -34,7 +35,7 @@ impl Tx {
     /// A failure of the database.
     pub async fn insert_failure_texts(
         &mut self,
-        texts: &[(&AccountId, &Attempt, &str)],
+        texts: &[(&AccountId, &Attempt, &FreeText)],
     ) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO failure_text (account_id, job_id, attempt, error_message)
@@ -42,7 +43,7 @@ impl Tx {
             &texts.iter().map(|(id, ..)| id.as_str().to_owned()).collect::<Vec<_>>(),
             &texts.iter().map(|(_, attempt, _)| attempt.job_id.to_string()).collect::<Vec<_>>(),
             &texts.iter().map(|(_, attempt, _)| attempt.number).collect::<Vec<_>>(),
-            &texts.iter().map(|(.., text)| (*text).to_owned()).collect::<Vec<_>>(),
+            &texts.iter().map(|(.., text)| text.expose().clone()).collect::<Vec<_>>(),
         )
         .execute(self.connection())
         .await?;
@@ -63,7 +64,7 @@ impl Tx {
              SELECT $1, coalesce(max(ordinal), 0) + 1, $2, $3 FROM account_note WHERE account_id = $1
              RETURNING ordinal",
             account_id.as_str(),
-            note.text,
+            note.text.expose(),
             note.text_sha256(),
         )
         .fetch_one(self.connection())
@@ -79,7 +80,7 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         ordinals: &[i32],
-    ) -> Result<BTreeMap<i32, String>, Error> {
+    ) -> Result<BTreeMap<i32, FreeText>, Error> {
         let rows = sqlx::query!(
             r#"SELECT ordinal, text AS "text!" FROM account_note
              WHERE account_id = $1 AND ordinal = ANY($2) AND text IS NOT NULL"#,
@@ -88,6 +89,6 @@ impl Tx {
         )
         .fetch_all(self.connection())
         .await?;
-        Ok(rows.into_iter().map(|row| (row.ordinal, row.text)).collect())
+        Ok(rows.into_iter().map(|row| (row.ordinal, row.text.into())).collect())
     }
 }

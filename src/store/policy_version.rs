@@ -1,6 +1,7 @@
 //! Policy versions: immutable documents (§8), and the horizon up to which all servers know them.
 
 use super::{Error, Tx};
+use crate::domain::redacted::FreeText;
 use chrono::{DateTime, Utc};
 
 /// A stored version.
@@ -23,7 +24,7 @@ pub struct PolicyVersionRow {
     /// Who approved it.
     pub approver: String,
     /// Why it was published.
-    pub reason: String,
+    pub reason: FreeText,
 }
 
 /// A version, and when the next one begins, as far as that is published.
@@ -130,7 +131,7 @@ impl Tx {
                     published_at: row.published_at,
                     published_by: row.published_by,
                     approver: row.approver,
-                    reason: row.reason,
+                    reason: row.reason.into(),
                 },
                 effective_until: row.effective_until,
             })
@@ -163,7 +164,7 @@ impl Tx {
             row.published_at,
             row.published_by,
             row.approver,
-            row.reason,
+            row.reason.expose(),
         )
         .execute(self.connection())
         .await?;

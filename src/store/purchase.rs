@@ -5,6 +5,7 @@ use super::{Error, Tx};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{AccountId, DeliveryId, OrderId, PaymentId, Provider, PurchaseId};
 use crate::domain::purchase::{DisputeState, Purchase, PurchaseKind};
+use crate::domain::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ impl Row {
             credits_expire_at: self.credits_expire_at,
             delivered_credits: place.credits("delivered_credits", self.delivered_credits)?,
             last_delivered_at: self.last_delivered_at,
-            undeliverable_reason: self.undeliverable_reason,
+            undeliverable_reason: self.undeliverable_reason.map(FreeText::from),
             refunded_credits: place.credits("refunded_credits", self.refunded_credits)?,
             refunded_minor: self.refunded_minor,
             pending_minor: self.pending_minor,
@@ -195,7 +196,7 @@ impl Tx {
             purchase.purchase_id.0,
             purchase.delivered_credits.get(),
             purchase.last_delivered_at,
-            purchase.undeliverable_reason,
+            purchase.undeliverable_reason.as_ref().map(FreeText::expose),
             purchase.refunded_credits.get(),
             purchase.refunded_minor,
             purchase.pending_minor,

@@ -52,7 +52,7 @@ impl RefundRow {
             RefundStage::Failed => RefundLife::Failed {
                 submitted_at: submitted_at()?,
                 settled_at: settled_at()?,
-                failure_reason: self.failure_reason.clone(),
+                failure_reason: self.failure_reason.clone().into(),
             },
             RefundStage::Canceled => RefundLife::Canceled { settled_at: settled_at()? },
         })
@@ -202,7 +202,7 @@ impl Tx {
             life.settled_at(),
             life.expected().map(|window| window.from),
             life.expected().map(|window| window.until),
-            life.failure_reason(),
+            life.failure_reason().map_or("", |reason| reason.expose()),
         )
         .execute(self.connection())
         .await?;

@@ -4,6 +4,7 @@ use super::read::Place;
 use super::{Error, Tx};
 use crate::domain::ids::{AccountId, Actor, RefundRequestId};
 use crate::domain::note::RequestNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::request::{Approval, Details};
 use uuid::Uuid;
 
@@ -57,8 +58,8 @@ impl Tx {
              WHERE account_id = $1 AND refund_request_id = $2",
             account_id.as_str(),
             refund_request_id.0,
-            details.account_email,
-            details.explanation,
+            details.account_email.as_ref().map(FreeText::expose),
+            details.explanation.as_ref().map(FreeText::expose),
         )
         .execute(self.connection())
         .await?;
@@ -73,7 +74,7 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
-    ) -> Result<(Option<String>, Option<String>), Error> {
+    ) -> Result<(Option<FreeText>, Option<FreeText>), Error> {
         let row = sqlx::query!(
             "SELECT
                 (array_agg(account_email ORDER BY ordinal DESC) FILTER (WHERE account_email IS NOT NULL))[1]
@@ -86,7 +87,7 @@ impl Tx {
         )
         .fetch_one(self.connection())
         .await?;
-        Ok((row.account_email, row.explanation))
+        Ok((row.account_email.map(FreeText::from), row.explanation.map(FreeText::from)))
     }
 
     /// Keeps what a person wrote, and returns its number.
@@ -111,7 +112,7 @@ impl Tx {
             note.author.as_str(),
             note.written_at,
             is_reason,
-            note.text,
+            note.text.expose(),
             note.text_sha256(),
         )
         .fetch_one(self.connection())
@@ -119,8 +120,7 @@ impl Tx {
         Ok(ordinal)
     }
 
-    /// What persons noted about a request, oldest first; reasons are not notes, and words that were erased are left
-    /// out.
+    /// What persons noted about a request, oldest first; reasons are not notes, and words that were erased are empty.
     ///
     /// # Errors
     /// A failure of the database.
@@ -130,9 +130,9 @@ impl Tx {
         refund_request_id: RefundRequestId,
     ) -> Result<Vec<RequestNote>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT author, written_at, text AS "text!" FROM request_note
-             WHERE account_id = $1 AND refund_request_id = $2 AND NOT is_reason AND text IS NOT NULL
-             ORDER BY ordinal LIMIT 200"#,
+            "SELECT author, written_at, text FROM request_note
+             WHERE account_id = $1 AND refund_request_id = $2 AND NOT is_reason
+             ORDER BY ordinal LIMIT 200",
             account_id.as_str(),
             refund_request_id.0,
         )
@@ -142,7 +142,11 @@ impl Tx {
         rows.into_iter()
             .map(|row| {
                 let author = place.id("author", row.author)?;
-                Ok(RequestNote { author, written_at: row.written_at, text: row.text })
+                Ok(RequestNote {
+                    author,
+                    written_at: row.written_at,
+                    text: row.text.unwrap_or_default().into(),
+                })
             })
             .collect()
     }
@@ -185,7 +189,7 @@ impl Tx {
         &mut self,
         account_id: &AccountId,
         refund_request_id: RefundRequestId,
-    ) -> Result<Vec<(Approval, Option<String>)>, Error> {
+    ) -> Result<Vec<(Approval, Option<FreeText>)>, Error> {
         let rows = sqlx::query!(
             r#"SELECT a.approver, a.approved_at, a.proposal, n.text AS "reason?"
              FROM approval a
@@ -202,7 +206,7 @@ impl Tx {
             .map(|row| {
                 let approver: Actor = place.id("approver", row.approver)?;
                 let approval = Approval { approver, approved_at: row.approved_at, proposal: row.proposal };
-                Ok((approval, row.reason))
+                Ok((approval, row.reason.map(FreeText::from)))
             })
             .collect()
     }

@@ -6,6 +6,7 @@ mod refusals;
 mod words;
 
 use crate::by_hand::grant;
+use crate::canary::words;
 use crate::service::{
     Service, capture, delivery, evaluate, hold, is_replayed, later, purchase, reason, request_id, timestamp,
     when,
@@ -44,7 +45,7 @@ pub(crate) fn restriction(account_id: &str, kind: Kind) -> v1::ImposeRestriction
         kind: kind.into(),
         cause: Cause::PromotionAbuse.into(),
         clause: "3.3".to_owned(),
-        reason: "forty accounts from one card".to_owned(),
+        reason: words("forty accounts from one card"),
         ..Default::default()
     }
 }
@@ -54,7 +55,7 @@ pub(crate) fn lift(account_id: &str, restriction_id: &str) -> v1::LiftRestrictio
         request_id: request_id(),
         account_id: account_id.to_owned(),
         restriction_id: restriction_id.to_owned(),
-        reason: "the cards were a family's".to_owned(),
+        reason: words("the cards were a family's"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What another policy would have made of what was decided.
 
+use crate::canary::words;
 use crate::policy_versions::{NOON, publish, two_weeks, version};
 use crate::service::{Service, fields, later, reason, request_id, timestamp, usd, when};
 use chrono::TimeDelta;
@@ -43,13 +44,13 @@ impl Service {
     }
 
     async fn denied_by_a_person(&self, account_id: &str, opened: v1::RefundRequest) {
-        let deny = resolve::Deny { clauses: vec!["5.3".to_owned()], sentence: "No (§5.3).".to_owned() };
+        let deny = resolve::Deny { clauses: vec!["5.3".to_owned()], sentence: words("No (§5.3).") };
         let denial = v1::ResolveRefundRequestRequest {
             request_id: request_id(),
             account_id: account_id.to_owned(),
             refund_request_id: opened.refund_request_id,
             etag: opened.etag,
-            reason: "looked at it".to_owned(),
+            reason: words("looked at it"),
             resolution: Some(resolve::Resolution::Deny(deny)),
             ..Default::default()
         };
@@ -135,11 +136,11 @@ async fn credits_that_would_not_be_given_are_counted() {
     // Nobody knew whose fault it was until an incident was declared: now the claim gives the credits back.
     let incident = v1::DeclareIncidentRequest {
         request_id: request_id(),
-        title: "drivers".to_owned(),
+        title: words("drivers"),
         start_time: Some(timestamp("2025-03-03T11:00:00Z")),
         end_time: Some(timestamp("2025-03-03T13:00:00Z")),
         scope: None,
-        reason: "seen in the logs".to_owned(),
+        reason: words("seen in the logs"),
     };
     service.incidents().declare_incident(when("2025-03-03T14:00:00Z", incident)).await.unwrap();
     let at = "2025-03-03T15:00:00Z";

@@ -1,5 +1,6 @@
 //! Credits that persons give and take.
 
+use crate::canary::words;
 use crate::history::entries;
 use crate::service::{Service, by_payment, fields, hold, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
@@ -17,7 +18,7 @@ pub(crate) fn grant(account_id: &str, source: LotSource, credits: i64) -> v1::Gr
         account_id: account_id.to_owned(),
         source: source.into(),
         credits,
-        reason: "welcome credits".to_owned(),
+        reason: words("welcome credits"),
         reference: "spring".to_owned(),
         ..Default::default()
     }
@@ -30,7 +31,7 @@ fn revoke(account_id: &str, target: Target, credits: Option<i64>) -> v1::RevokeC
         target: Some(target),
         credits,
         clause: "3.3".to_owned(),
-        reason: "referral abuse confirmed".to_owned(),
+        reason: words("referral abuse confirmed"),
     }
 }
 
@@ -92,18 +93,17 @@ async fn a_grant_opens_the_account_and_keeps_who_gave_for_what_and_why() {
     .fetch_one(&mut database)
     .await
     .unwrap();
-    assert_eq!((note.0, note.1, note.2.as_deref()), (1, None, Some("welcome credits")));
-    // printf 'welcome credits' | sha256sum
-    assert_eq!(note.3, "0fbe02214941b308fd7b984161f8471d9cfa80e073340d2b49ad4e4ae4201d04");
+    assert_eq!((note.0, note.1, note.2.as_deref()), (1, None, Some(words("welcome credits").as_str())));
+    // printf 'welcome credits kestrel-canary' | sha256sum
+    assert_eq!(note.3, "0eaa45bf212df571fe464786d78386c4fbdf161bd2e703cb10fa9dc7fcf4f25d");
     for (statement, constraint) in [
-        ("UPDATE operator_note SET seq = 2", "operator_note_entry"),
-        ("UPDATE operator_note SET reason_sha256 = ''", "operator_note_digest"),
+        ("INSERT INTO operator_note SELECT 'ada', 2, NULL, 'why', repeat('0', 64)", "operator_note_entry"),
+        ("INSERT INTO operator_note SELECT 'ada', 1, NULL, 'why', ''", "operator_note_digest"),
+        ("UPDATE operator_note SET reason = NULL", "operator_note_words"),
     ] {
         let refused = sqlx::query(statement).execute(&mut database).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().constraint(), Some(constraint));
     }
-    let erased = sqlx::query("UPDATE operator_note SET reason = NULL").execute(&mut database).await.unwrap();
-    assert_eq!(erased.rows_affected(), 1, "the words can go, and the entries stay whole");
     drop(database);
     service.audited().await;
 }
@@ -117,7 +117,7 @@ async fn a_grant_sent_twice_gives_once_and_a_new_one_for_the_same_occasion_gives
     assert!(!is_replayed(&first) && is_replayed(&second));
     assert_eq!(first.into_inner(), second.into_inner());
     assert_eq!(service.balance("ada", ONE).await, (20, 0, 0));
-    let other = v1::GrantCreditsRequest { reason: "another".to_owned(), ..request };
+    let other = v1::GrantCreditsRequest { reason: words("another"), ..request };
     let refused = service.credits().grant_credits(when(ONE, other)).await;
     assert_eq!(reason(refused), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
     granted(&service, LotSource::Promotion, 20).await;

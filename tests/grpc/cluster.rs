@@ -11,6 +11,7 @@
 //!
 //! Nothing waits for anything: a line is in the file before a client can know of it.
 
+use crate::canary;
 use makegood::clock::{Clock, new_id};
 use makegood::config;
 use makegood::postgres::{Cluster, Options};
@@ -46,10 +47,16 @@ async fn cluster() -> &'static Cluster {
 
 /// A new database at the present schema, as its URL, and the watch over it.
 pub(crate) async fn database() -> (String, Watch) {
+    canary::listen();
     let cluster = cluster().await;
     let name = format!("test_{}", new_id(Clock::system().now()).simple());
     cluster.clone_database(&name, TEMPLATE).await.unwrap();
     (cluster.url(&name), Watch(Arc::new(Log { path: cluster.log_path(), database: name })))
+}
+
+/// Where the programs of PostgreSQL are that belong to the tests' server.
+pub(crate) async fn programs() -> PathBuf {
+    cluster().await.bin_dir().to_owned()
 }
 
 /// Watches over one database; clones share the watch.
@@ -76,6 +83,7 @@ impl Drop for Log {
         // A test that fails already says why.
         if !std::thread::panicking() {
             assert_eq!(self.deadlocks(), [""; 0], "transactions of this test waited for each other");
+            assert_eq!(canary::heard(), [""; 0], "words of persons were logged");
         }
     }
 }

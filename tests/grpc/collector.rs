@@ -1,5 +1,6 @@
 //! A receiver of OTLP over gRPC, as a collector is one.
 
+use crate::canary::overhear;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -33,6 +34,7 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        overhear(request.get_ref());
         for resource in request.into_inner().resource_spans {
             for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
                 // A test that has seen enough listens no more.

@@ -9,6 +9,7 @@ mod results;
 mod technical;
 mod time_limits;
 
+use crate::canary::words;
 use crate::service::{Service, by_payment, evaluate, instant, later, purchase, request_id, timestamp, when};
 use chrono::{DateTime, Datelike, Days, NaiveTime, TimeDelta, Utc, Weekday};
 use makegood::proto::makegood::v1;
@@ -199,7 +200,7 @@ fn priced(payment_id: &str, currency: &str, minor_units: i64, at: &str) -> v1::R
 
 /// Says that what is undelivered of a payment cannot be delivered any more.
 async fn undeliverable(service: &Service, payment_id: &str, at: &str) {
-    let never = v1::Undeliverable { reason: "the package was withdrawn".to_owned() };
+    let never = v1::Undeliverable { reason: words("the package was withdrawn") };
     let request = v1::DeliverCreditsRequest {
         request_id: request_id(),
         account_id: "ada".to_owned(),

@@ -12,6 +12,7 @@ mod results;
 mod tables;
 mod withdrawal;
 
+use crate::canary::words;
 use crate::service::{Service, by_payment, evaluate, later, request_id, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
@@ -105,7 +106,7 @@ fn resolution(
         account_id: request.account_id.clone(),
         refund_request_id: request.refund_request_id.clone(),
         etag: request.etag.clone(),
-        reason: "looked at it".to_owned(),
+        reason: words("looked at it"),
         resolution: Some(resolution),
         ..Default::default()
     }
@@ -118,7 +119,7 @@ fn approval(kinds: &[v1::RemedyKind]) -> resolve::Resolution {
 }
 
 fn denial() -> resolve::Resolution {
-    let sentence = "We decline late requests when the credits are heavily used (§5.3).".to_owned();
+    let sentence = words("We decline late requests when the credits are heavily used (§5.3).");
     resolve::Resolution::Deny(resolve::Deny { clauses: vec!["5.3".to_owned()], sentence })
 }
 

@@ -1,6 +1,7 @@
 //! What persons find disputes to be, and what the policy says of that follows (§6, §3.3).
 
 use crate::accounts::{by, restriction, standing};
+use crate::canary::words;
 use crate::policy_versions::{publish, version};
 use crate::service::{Service, is_replayed, reason, request_id, timestamp, when};
 use makegood::proto::makegood::v1;
@@ -24,7 +25,7 @@ pub(crate) fn determination(chargeback_id: &str, found: Found) -> v1::DetermineC
         request_id: request_id(),
         chargeback_id: chargeback_id.to_owned(),
         determination: found.into(),
-        reason: "third dispute over used credits".to_owned(),
+        reason: words("third dispute over used credits"),
         account_id: String::new(),
     }
 }
@@ -49,7 +50,7 @@ async fn fraud_closes_the_account_and_takes_what_is_left_but_not_what_waits_for_
     let chargeback = answer.chargeback.unwrap();
     assert_eq!((chargeback.determination(), chargeback.determined_by.as_str()), (Found::Fraudulent, LEE));
     assert_eq!(chargeback.determined_at, Some(timestamp(ONE)));
-    assert_eq!(chargeback.determination_reason, "third dispute over used credits");
+    assert_eq!(chargeback.determination_reason, words("third dispute over used credits"));
     let revoked: i64 = answer.movements.iter().map(|moved| moved.credits).sum();
     assert!(answer.movements.iter().all(|moved| moved.to_bucket() == v1::Bucket::Revoked));
     assert_eq!((revoked, service.balance("ada", ONE).await), (100, (0, 0, 100)));
@@ -64,7 +65,7 @@ async fn fraud_closes_the_account_and_takes_what_is_left_but_not_what_waits_for_
     for restriction in imposed {
         assert_eq!((restriction.clause.as_str(), restriction.imposed_by.as_str()), ("6", LEE));
         assert_eq!(restriction.chargeback_id, id);
-        assert_eq!(restriction.reason, "third dispute over used credits");
+        assert_eq!(restriction.reason, words("third dispute over used credits"));
     }
     let read = service.account("ada").await;
     assert_eq!(read.restrictions.len(), 3);
@@ -85,7 +86,7 @@ async fn reads_show_the_finding_and_lists_can_leave_out_what_was_found() {
     let get = v1::GetChargebackRequest { reference: Some(reference), ..Default::default() };
     let read = refunds.get_chargeback(get).await.unwrap().into_inner().chargeback.unwrap();
     assert_eq!((read.determination(), read.determined_by.as_str()), (Found::Legitimate, LEE));
-    assert_eq!(read.determination_reason, "third dispute over used credits");
+    assert_eq!(read.determination_reason, words("third dispute over used credits"));
     let list = v1::ListChargebacksRequest { undetermined_only: true, ..Default::default() };
     let left = refunds.list_chargebacks(list).await.unwrap().into_inner().chargebacks;
     assert_eq!(left.iter().map(|left| left.chargeback_id.as_str()).collect::<Vec<_>>(), [open.as_str()]);
@@ -149,7 +150,7 @@ async fn who_finds_otherwise_later_lifts_what_the_finding_before_imposed_and_not
     assert_eq!(lifted.len(), 2);
     for one in lifted {
         assert_eq!((one.cause(), one.lifted_by.as_str()), (Cause::ChargebackDetermined, LEE));
-        assert_eq!(one.lift_reason, "third dispute over used credits");
+        assert_eq!(one.lift_reason, words("third dispute over used credits"));
     }
     // And on to fraud: the graver finding replaces the milder one.
     let answer = determined(&service, &id, Found::Fraudulent, THREE).await;
@@ -169,7 +170,7 @@ async fn the_same_finding_again_changes_nothing_even_what_a_person_lifted_since(
     service.lifted(blocked, "ada", TWO).await;
     let rows = service.rows().await;
     let again = v1::DetermineChargebackRequest {
-        reason: "and once more".to_owned(),
+        reason: words("and once more"),
         ..determination(&id, Found::Abusive)
     };
     let again = service.refunds().determine_chargeback(by(LEE, THREE, again)).await.unwrap().into_inner();

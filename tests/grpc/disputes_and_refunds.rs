@@ -1,5 +1,6 @@
 //! Money that goes back by two ways at once: ours and the bank's. Nothing is paid twice.
 
+use crate::canary::words;
 use crate::service::{Service, capture, delivery, hold, reason, refund_result, release, when};
 use makegood::proto::makegood::v1;
 use tonic::Code;
@@ -113,7 +114,7 @@ async fn never_delivered(service: &Service) -> v1::Refund {
     service.deliver("ada", "pay-1", 60, NOON).await;
     service.used("ada", "job-1", 20, NOON).await;
     service.credits().hold_credits(when(NOON, hold("ada", "job-2", 10))).await.unwrap();
-    let never = v1::Undeliverable { reason: "the warehouse burnt down".to_owned() };
+    let never = v1::Undeliverable { reason: words("the warehouse burnt down") };
     let outcome = Some(v1::deliver_credits_request::Outcome::Undeliverable(never));
     let request = v1::DeliverCreditsRequest { outcome, ..delivery("ada", "pay-1", 1, NOON) };
     service.credits().deliver_credits(when(NOON, request)).await.unwrap();
@@ -169,7 +170,7 @@ async fn no_money_is_decided_while_the_bank_decides_or_after_it_returned_it() {
         request_id: crate::service::request_id(),
         account_id: "ada".to_owned(),
         refund_request_id: waiting.refund_request.unwrap().refund_request_id,
-        details: Some(v1::RequestDetails { explanation: "my bank paid".to_owned(), ..Default::default() }),
+        details: Some(v1::RequestDetails { explanation: words("my bank paid"), ..Default::default() }),
         ..Default::default()
     };
     let answer = service.refunds().provide_information(when(DAY_1, told)).await.unwrap().into_inner();

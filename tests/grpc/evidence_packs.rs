@@ -1,5 +1,6 @@
 //! `CompileChargebackEvidence`: what our records say about a disputed payment, and nothing else (§6).
 
+use crate::canary::words;
 use crate::service::{
     Service, capture, chargeback, evaluate, hold, later, purchase, reason, refund_result, request_id,
     timestamp, when,
@@ -67,8 +68,8 @@ async fn month(service: &Service) -> v1::Chargeback {
     // Takes what is left of the first purchase and some of the second.
     service.used("ada", "job-4", 80, &days(3)).await;
     let details = v1::RequestDetails {
-        account_email: "ada@example.com".to_owned(),
-        explanation: "secret words of hers".to_owned(),
+        account_email: words("ada@example.com"),
+        explanation: words("secret words of hers"),
         ..Default::default()
     };
     let request =
@@ -84,8 +85,8 @@ async fn month(service: &Service) -> v1::Chargeback {
         account_id: "ada".to_owned(),
         refund_request_id: opened.refund_request_id,
         etag: opened.etag,
-        reason: "she smells of fraud".to_owned(),
-        note: "watch this one".to_owned(),
+        reason: words("she smells of fraud"),
+        note: words("watch this one"),
         assignee: Some("agent:kim".to_owned()),
         resolution: Some(resolve::Resolution::Deny(deny)),
     };

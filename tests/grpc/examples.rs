@@ -1,6 +1,7 @@
 //! The example policies in force: decisions of other kinds, through the API and down to the ledger.
 
 use crate::audit::found_at;
+use crate::canary::words;
 use crate::incidents::{incident, resolution};
 use crate::service::{Service, evaluate, later, purchase, reason, refund_result, request_id, usd, when};
 use chrono::TimeDelta;
@@ -130,7 +131,7 @@ async fn what_a_person_approves_is_less_the_fee_that_the_policy_takes() {
             account_id: "ada".to_owned(),
             refund_request_id: reopened.refund_request_id.clone(),
             etag: reopened.etag.clone(),
-            reason: "by bank transfer".to_owned(),
+            reason: words("by bank transfer"),
             resolution: Some(resolve::Resolution::Approve(resolve::Approve {
                 remedies,
                 ..Default::default()

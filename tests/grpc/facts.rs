@@ -4,6 +4,7 @@
 mod attempts;
 mod purchases;
 
+use crate::canary::words;
 use crate::service::{Service, evaluate, later, timestamp, usd, when};
 use attempts::attempts;
 use chrono::TimeDelta;
@@ -112,10 +113,10 @@ async fn the_claim(service: &Service, seen: &mut Seen) {
     }
     let mut request = evaluate("claims", "pay-claims", Claim::Other);
     request.details = Some(v1::RequestDetails {
-        account_email: "ada@example.com".to_owned(),
+        account_email: words("ada@example.com"),
         purchased_at: Some(timestamp(&later(NOON, TimeDelta::days(-3)))),
         amount_paid: usd(998),
-        explanation: "twice".to_owned(),
+        explanation: words("twice"),
         attempted_at: Some(timestamp(NOON)),
         attempt: None,
     });

@@ -1,5 +1,6 @@
 //! Declared incidents: told of, ended, listed, and what they do to a decision (§2.2).
 
+use crate::canary::words;
 use crate::service::{Service, evaluate, fields, is_replayed, later, reason, request_id, timestamp, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
@@ -16,11 +17,11 @@ const EVENING: &str = "2025-03-05T20:00:00Z";
 pub(crate) fn incident(end: Option<&str>) -> v1::DeclareIncidentRequest {
     v1::DeclareIncidentRequest {
         request_id: request_id(),
-        title: "render farm down".to_owned(),
+        title: words("render farm down"),
         start_time: Some(timestamp(NOON)),
         end_time: end.map(timestamp),
         scope: None,
-        reason: "power cut".to_owned(),
+        reason: words("power cut"),
     }
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn resolution(incident_id: &str, end: &str) -> v1::ResolveIncidentReq
         request_id: request_id(),
         incident_id: incident_id.to_owned(),
         end_time: Some(timestamp(end)),
-        reason: "power is back".to_owned(),
+        reason: words("power is back"),
     }
 }
 
@@ -64,7 +65,7 @@ async fn an_incident_is_declared_once_and_ended_once() {
     let declared = first.into_inner().incident.unwrap();
     assert_eq!(again.into_inner().incident.unwrap(), declared);
     assert_eq!((declared.stage(), declared.end_time, declared.resolved_by.as_str()), (Stage::Open, None, ""));
-    let other = v1::DeclareIncidentRequest { title: "another".to_owned(), ..request };
+    let other = v1::DeclareIncidentRequest { title: words("another"), ..request };
     let refused = incidents.declare_incident(when(EVENING, other)).await;
     assert_eq!(reason(refused), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
 
@@ -76,7 +77,7 @@ async fn an_incident_is_declared_once_and_ended_once() {
         let resolved = incidents.resolve_incident(when(EVENING, end)).await.unwrap().into_inner();
         let resolved = resolved.incident.unwrap();
         assert_eq!((resolved.stage(), resolved.end_time), (Stage::Resolved, Some(timestamp(TWO))));
-        assert_eq!(resolved.resolution, "power is back");
+        assert_eq!(resolved.resolution, words("power is back"));
     }
     let other = resolution(&declared.incident_id, ONE);
     let refused = incidents.resolve_incident(when(EVENING, other)).await;

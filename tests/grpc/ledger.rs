@@ -1,5 +1,6 @@
 //! Credits at work: burnt in order, charged by the part, given back where they came from, delivered once.
 
+use crate::canary::words;
 use crate::service::{
     Service, capture, delivery, fields, hold, purchase, reason, release, request_id, timestamp, when,
 };
@@ -240,7 +241,7 @@ async fn no_more_is_delivered_than_was_bought_and_each_delivery_counts_once() {
     assert_eq!(reason(deliver(other).await), (Code::AlreadyExists, "DELIVERY_CONFLICT".to_owned()));
     assert_eq!(reason(deliver(delivery("ada", "pay-1", 41, NOON)).await), exceeds);
     deliver(delivery("ada", "pay-1", 40, NOON)).await.unwrap();
-    let never = v1::Undeliverable { reason: "lost".to_owned() };
+    let never = v1::Undeliverable { reason: words("lost") };
     let outcome = Some(v1::deliver_credits_request::Outcome::Undeliverable(never));
     let request =
         v1::DeliverCreditsRequest { outcome, request_id: request_id(), ..delivery("ada", "pay-1", 1, NOON) };

@@ -10,6 +10,7 @@ mod rates;
 mod silence;
 mod wire;
 
+use crate::canary::words;
 use crate::service::{Service, hold, request_id, when};
 use makegood::proto::makegood::v1;
 use std::future::Future;
@@ -28,7 +29,7 @@ async fn provide(service: &Service, account_id: &str) {
         account_id: account_id.to_owned(),
         source: v1::LotSource::Promotion.into(),
         credits: 100_000,
-        reason: "welcome".to_owned(),
+        reason: words("welcome"),
         ..Default::default()
     };
     service.credits().grant_credits(when(NOON, request)).await.unwrap();

@@ -1,5 +1,6 @@
 //! The figures that Prometheus reads, and that dashboard and alerts know no others.
 
+use crate::canary::is_free_of_words;
 use crate::service::{Service, capture, evaluate, hold, restore, when};
 use makegood::proto::makegood::v1;
 use sqlx::{Connection, Executor};
@@ -30,11 +31,12 @@ async fn fetch(address: SocketAddr, method: &str, path: &str) -> (String, String
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+    is_free_of_words(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.lines().next().unwrap().to_owned(), body.to_owned())
 }
 
-async fn scrape(service: &Service) -> String {
+pub(crate) async fn scrape(service: &Service) -> String {
     let (status, page) = fetch(service.running.metrics_addr().unwrap(), "GET", "/metrics").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     page

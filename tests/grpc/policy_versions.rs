@@ -1,5 +1,6 @@
 //! Policy versions: published once, never changed, found by name and by time (§8).
 
+use crate::canary::words;
 use crate::service::{Service, fields, instant, is_replayed, reason, request_id, timestamp, when};
 use makegood::clock::Clock;
 use makegood::command::Policies;
@@ -33,7 +34,7 @@ pub(crate) fn publish(document: &str, effective_from: Option<&str>) -> v1::Publi
         document: document.to_owned(),
         effective_from: effective_from.map(timestamp),
         approver: "legal:sam".to_owned(),
-        reason: "two weeks are fairer".to_owned(),
+        reason: words("two weeks are fairer"),
         validate_only: false,
     }
 }
@@ -74,7 +75,7 @@ async fn a_version_is_kept_as_it_was_published_and_never_changes() {
         published_at: Some(timestamp(NOON)),
         published_by: "development".to_owned(),
         approver: "legal:sam".to_owned(),
-        reason: "two weeks are fairer".to_owned(),
+        reason: words("two weeks are fairer"),
     };
     assert_eq!(published, wanted);
     assert_eq!(service.policy(Some(Selector::Version("2025-06-01".to_owned()))).await, wanted);
@@ -86,7 +87,7 @@ async fn a_version_is_kept_as_it_was_published_and_never_changes() {
     let repeated = v1::PublishPolicyRequest { approver: "legal:kim".to_owned(), ..publish(&text, None) };
     assert_eq!(service.published(JUNE, repeated).await, wanted);
 
-    let otherwise = v1::PublishPolicyRequest { reason: "another".to_owned(), ..request };
+    let otherwise = v1::PublishPolicyRequest { reason: words("another"), ..request };
     let twice = service.policies().publish_policy(when(NOON, otherwise)).await;
     assert_eq!(reason(twice), (Code::FailedPrecondition, "IDEMPOTENCY_KEY_REUSED".to_owned()));
     let other_text = version("2025-06-01", r#"claim_window = "7d""#, r#"claim_window = "21d""#);

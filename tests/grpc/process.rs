@@ -1,6 +1,7 @@
 //! The program itself, in a process of its own over a database of the tests' cluster: what it sends and writes is seen
 //! from outside.
 
+use crate::canary::is_free_of_words;
 use crate::cluster::{Watch, database};
 use makegood::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use makegood::proto::makegood::v1::refund_service_client::RefundServiceClient;
@@ -56,6 +57,10 @@ impl Process {
         Self { child, channel, url, log, output, _watch: watch }
     }
 
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     pub(crate) fn credits(&self) -> CreditServiceClient<Channel> {
         CreditServiceClient::new(self.channel.clone())
     }
@@ -72,6 +77,8 @@ impl Process {
         let status = timeout(LIMIT, self.child.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{status}");
         self.output.await.unwrap();
-        self.log.await.unwrap()
+        let log = self.log.await.unwrap();
+        is_free_of_words(&log);
+        log
     }
 }

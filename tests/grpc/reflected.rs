@@ -8,6 +8,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDes
 use serde_json::Value;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 /// What the service tells of itself by reflection.
@@ -39,6 +40,16 @@ pub(crate) async fn call(
 ) -> Result<Vec<Value>, Status> {
     let message =
         read(method.input(), json).unwrap_or_else(|error| panic!("{}: {error}: {json}", method.full_name()));
+    send(service.channel(), method, &message, headers).await
+}
+
+/// The same with a message that was read before, over any channel.
+pub(crate) async fn send(
+    channel: Channel,
+    method: &MethodDescriptor,
+    message: &DynamicMessage,
+    headers: &[(String, String)],
+) -> Result<Vec<Value>, Status> {
     let mut request = Request::new(message.encode_to_vec());
     for (name, value) in headers {
         let name = tonic::metadata::AsciiMetadataKey::from_bytes(name.as_bytes()).unwrap();
@@ -46,7 +57,7 @@ pub(crate) async fn call(
     }
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let path: PathAndQuery = path.parse().unwrap();
-    let mut client = tonic::client::Grpc::new(service.channel());
+    let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
     // A single answer is a stream of one.
     let mut stream = client.server_streaming(request, path, Bytes).await?.into_inner();

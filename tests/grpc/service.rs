@@ -1,5 +1,6 @@
 //! One server over one fresh database, and the calls that every test makes.
 
+use crate::canary::{is_free_of_words, words};
 use crate::cluster::{Watch, database};
 use crate::running::{run, run_within};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -64,7 +65,7 @@ impl Service {
         Self::known(running, url, watch).await
     }
 
-    async fn known(running: Running, url: String, watch: Watch) -> Self {
+    pub(crate) async fn known(running: Running, url: String, watch: Watch) -> Self {
         let endpoint = format!("http://{}", running.local_addr());
         let channel = Channel::from_shared(endpoint.clone()).unwrap().connect().await.unwrap();
         Self { running, channel, endpoint, url, watch }
@@ -237,6 +238,7 @@ pub(crate) fn is_replayed<T>(response: &Response<T>) -> bool {
 /// The code and the reason of a refusal.
 pub(crate) fn reason<T: std::fmt::Debug>(result: Result<Response<T>, Status>) -> (Code, String) {
     let status = result.unwrap_err();
+    is_free_of_words(&status);
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.domain, "makegood.v1");
     (status.code(), info.reason)
@@ -246,6 +248,7 @@ pub(crate) fn reason<T: std::fmt::Debug>(result: Result<Response<T>, Status>) ->
 pub(crate) fn fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) -> Vec<String> {
     let status = result.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    is_free_of_words(&status);
     let violations = status.get_details_bad_request().unwrap().field_violations;
     violations.into_iter().map(|violation| violation.field).collect()
 }
@@ -378,7 +381,7 @@ pub(crate) fn refund_result(
         refund_id: refund_id.to_owned(),
         result: result.into(),
         provider_refund_id: if succeeded { format!("re-{refund_id}") } else { String::new() },
-        failure_reason: if failed { "account closed".to_owned() } else { String::new() },
+        failure_reason: if failed { words("account closed") } else { String::new() },
         occurred_at: Some(timestamp(at)),
     }
 }

@@ -1,5 +1,6 @@
 //! Storms: a hundred times the same call at once, at two replicas over one database.
 
+use crate::canary::words;
 use crate::replicas::{audited, both};
 use crate::service::{
     Service, by_payment, capture, chargeback, delivery, evaluate, hold, is_replayed, purchase, reason,
@@ -48,7 +49,7 @@ fn grant(account_id: &str, credits: i64) -> v1::GrantCreditsRequest {
         account_id: account_id.to_owned(),
         source: v1::LotSource::Promotion.into(),
         credits,
-        reason: "welcome".to_owned(),
+        reason: words("welcome"),
         ..Default::default()
     }
 }
@@ -60,7 +61,7 @@ fn revoke(account_id: &str, payment_id: &str) -> v1::RevokeCreditsRequest {
         target: Some(v1::revoke_credits_request::Target::Purchase(by_payment(payment_id).unwrap())),
         credits: Some(5),
         clause: "3.3".to_owned(),
-        reason: "a mistake".to_owned(),
+        reason: words("a mistake"),
     }
 }
 

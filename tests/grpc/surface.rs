@@ -27,7 +27,7 @@ const METHODS: &str = "
         CompileChargebackEvidence GetChargeback ListChargebacks
     CreditService: RecordPurchase DeliverCredits GrantCredits HoldCredits CaptureCredits ReleaseCredits RestoreCredits
         RevokeCredits GetBalance GetUsage ListLots ListEntries
-    AccountService: GetAccount ImposeRestriction LiftRestriction
+    AccountService: GetAccount ImposeRestriction LiftRestriction EraseAccount
     IncidentService: DeclareIncident ResolveIncident ListIncidents RestoreIncident
     PolicyService: GetPolicy ListPolicies CheckPolicy PublishPolicy BacktestPolicy ReplayDecision";
 

@@ -1,8 +1,8 @@
 //! Who may call: tokens, client certificates, roles, and customers who see what is theirs alone.
 
-mod authority;
+pub(crate) mod authority;
 mod certificates;
-mod issuer;
+pub(crate) mod issuer;
 mod keys;
 mod matrix;
 mod strangers;

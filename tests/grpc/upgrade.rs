@@ -24,6 +24,10 @@ const ROWS: &[&str] = &[
     "entry SELECT 'ada', 1, id, 'granted', 'available', 100, 'purchase', id::text, 'x', NULL, now(), sha256(''),
         sha256('') FROM one",
     "operator_note SELECT 'ada', 1, NULL, 'because', repeat('0', 64)",
+    // Its words were emptied by hand, as could be done then.
+    "entry SELECT 'ada', 2, id, 'available', 'revoked', 1, 'person', 'x', 'x', NULL, now(), sha256(''), sha256('')
+     FROM one",
+    "operator_note SELECT 'ada', 2, NULL, NULL, repeat('0', 64)",
     "usage (account_id, job_id, attempt, stage, cost, outputs, held_at, hold_expires_at)
      SELECT 'ada', 'job-1', 1, 'held', 1, 1, now(), now()",
     "failure_text SELECT 'ada', 'job-1', 1, 'out of memory'",
@@ -75,6 +79,12 @@ async fn what_an_older_version_wrote_is_still_witnessed_after_an_upgrade() {
         lies.map(|found| format!("{}: {}", found.table, found.message)).collect::<Vec<_>>()
     };
     assert_eq!(lies().await, <[String; 0]>::default(), "a migration that adds columns calls `witness_again`");
+
+    let erased: Vec<(String, i32)> = sqlx::query_as("SELECT erased_by, operator_notes FROM account_erasure")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(erased, [("system".to_owned(), 1)], "what was emptied by hand has a record");
 
     // A column that old rows have a value in is no lie once it is said, and a lie stays one.
     database.execute("ALTER TABLE evidence ADD COLUMN pages integer NOT NULL DEFAULT 1").await.unwrap();

@@ -11,7 +11,7 @@ const WINDOW: fn() -> Option<ExpectedWindow> = || Some(ExpectedWindow { from: da
 
 fn news(result: RefundResult, occurred_at: DateTime<Utc>) -> News {
     let failure_reason = if result == RefundResult::Failed { "account closed" } else { "" };
-    News { result, occurred_at, failure_reason: failure_reason.to_owned(), expected: WINDOW() }
+    News { result, occurred_at, failure_reason: failure_reason.to_owned().into(), expected: WINDOW() }
 }
 
 /// A refund in each stage, as it is known since now.
@@ -22,9 +22,11 @@ fn life(stage: RefundStage) -> RefundLife {
         RefundStage::Submitted => RefundLife::Submitted { submitted_at, since, expected },
         RefundStage::Unknown => RefundLife::Unknown { submitted_at, since, expected },
         RefundStage::Succeeded => RefundLife::Succeeded { submitted_at, settled_at, expected },
-        RefundStage::Failed => {
-            RefundLife::Failed { submitted_at, settled_at, failure_reason: "account closed".to_owned() }
-        }
+        RefundStage::Failed => RefundLife::Failed {
+            submitted_at,
+            settled_at,
+            failure_reason: "account closed".to_owned().into(),
+        },
         RefundStage::Canceled => RefundLife::Canceled { settled_at },
     }
 }
@@ -72,7 +74,7 @@ fn what_is_drawn_to_stay_where_it_is_changes_nothing_that_is_shown() {
         let Some(result) = result.filter(|_| from == to) else { continue };
         let (before, after) = (life(stage), life(stage).after(news(result, at)).unwrap());
         let shown = |life: &RefundLife| {
-            (life.submitted_at(), life.settled_at(), life.expected(), life.failure_reason().to_owned())
+            (life.submitted_at(), life.settled_at(), life.expected(), life.failure_reason().cloned())
         };
         assert_eq!(shown(&after), shown(&before), "{from}: {name}");
     }
@@ -124,7 +126,10 @@ fn a_stage_knows_when_the_processor_was_called_and_when_the_money_can_be_expecte
     let settled = submitted.after(news(RefundResult::Succeeded, days(2))).unwrap();
     assert_eq!((settled.submitted_at(), settled.settled_at()), (Some(now()), Some(days(2))));
     let bounced = settled.after(news(RefundResult::Failed, days(5))).unwrap();
-    assert_eq!((bounced.settled_at(), bounced.failure_reason()), (Some(days(5)), "account closed"));
+    assert_eq!(
+        (bounced.settled_at(), bounced.failure_reason()),
+        (Some(days(5)), Some(&"account closed".to_owned().into()))
+    );
     assert_eq!(bounced.expected(), None, "no money is coming any more");
     assert_eq!(RefundLife::Pending.stopped(now()).submitted_at(), None);
 }

@@ -188,7 +188,8 @@ fn restoration_ends_with_the_account_the_delivery_the_refund_or_the_dispute() {
     assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::Suspended)), "true");
     assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::Terminated)), "false");
     assert_eq!(possible(|file| file.account.standing.0.push(RestrictionKind::PurchaseBlocked)), "false");
-    let gone = |known: &mut PurchaseFile| known.purchase.undeliverable_reason = Some("retired".to_owned());
+    let gone =
+        |known: &mut PurchaseFile| known.purchase.undeliverable_reason = Some("retired".to_owned().into());
     assert_eq!(of_purchase(FactName::RestorationPossible, gone), "false");
     assert_eq!(
         of_purchase(FactName::RestorationPossible, |known| known.purchase.refunded_minor = 1999),

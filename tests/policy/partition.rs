@@ -148,7 +148,7 @@ fn any_file() -> impl Strategy<Value = CaseFile> {
             file.details.amount_paid =
                 amount.map(|fits| if fits { price } else { Money::zero(price.currency) });
             file.details.purchased_at = date.map(before);
-            file.details.explanation = explains.then(|| "it broke".to_owned());
+            file.details.explanation = explains.then(|| "it broke".to_owned().into());
             file.details.attempted_at = attempted.then(|| before("1h"));
             file.names_purchase = named || file.purchase.is_some();
             file.evidence.extend(papers);

@@ -124,7 +124,7 @@ impl Circumstances {
         file.twins = self.twins.drain(..).map(twin).collect();
         purchase.kind = if self.subscription { PurchaseKind::Subscription } else { PurchaseKind::OneTime };
         purchase.renewal = self.renewal;
-        purchase.undeliverable_reason = self.undeliverable.then(|| "the model was retired".to_owned());
+        purchase.undeliverable_reason = self.undeliverable.then(|| "the model was retired".to_owned().into());
         self.attempts.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
         file.attempts =
             self.attempts.into_iter().map(|(number, end)| AttemptFile { at: earlier(number), end }).collect();

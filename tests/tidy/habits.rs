@@ -62,6 +62,10 @@ pub(crate) fn has_honest_tests(source: &Source) -> Vec<Finding> {
     let skipped = source.lines_anywhere_of(&["#", "[", "ignore"]);
     let mut findings: Vec<Finding> =
         skipped.into_iter().map(|line| (line, "a test is never skipped".to_owned())).collect();
+    // A client that is shown to others pauses before it asks again.
+    if source.path.starts_with("tests/clients/") {
+        return findings;
+    }
     for of in ["thread", "time"] {
         let outside = source.lines_of(&[of, "::", "sleep"]);
         let inside =

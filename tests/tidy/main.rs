@@ -1,5 +1,6 @@
 //! The house rules that no compiler checks, checked by reading the source: who may
-//! name whom (`rooms`), and how it is written (`habits`).
+//! name whom (`rooms`), how it is written (`habits`), and that what is said in more than
+//! one place is the same in each (`examples`, `scripts`, `versions`).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,9 +8,12 @@
     reason = "a test ends at what it did not expect"
 )]
 
+mod examples;
 mod habits;
 mod rooms;
+mod scripts;
 mod source;
+mod versions;
 
 use std::fs;
 use std::path::Path;
@@ -60,6 +64,10 @@ fn the_source_is_tidy() {
         findings.extend(found.into_iter().map(|(line, what)| format!("{path}:{line}: {what}")));
     }
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 fn is_rust(path: &str) -> bool {

@@ -15,7 +15,7 @@ struct Room {
 const IMPURE: &[&str] = &["async", "await", "tokio", "sqlx", "tonic", "prost", "f32", "f64"];
 
 /// Rooms that are not here may name any other.
-const ROOMS: [Room; 14] = [
+const ROOMS: [Room; 15] = [
     Room { name: "domain", neighbours: &[], forbidden: IMPURE },
     Room { name: "policy", neighbours: &["domain"], forbidden: IMPURE },
     Room { name: "evidence", neighbours: &["domain", "policy"], forbidden: IMPURE },
@@ -41,6 +41,7 @@ const ROOMS: [Room; 14] = [
         forbidden: &["sqlx", "tonic", "prost", "prost_types"],
     },
     Room { name: "demo", neighbours: &["proto", "config", "clock"], forbidden: &["sqlx"] },
+    Room { name: "probe", neighbours: &["proto", "config", "clock"], forbidden: &["sqlx"] },
     Room { name: "clock", neighbours: &[], forbidden: &["sqlx", "tonic", "prost"] },
     Room { name: "config", neighbours: &["domain"], forbidden: &["sqlx", "tonic", "prost"] },
     Room {
@@ -55,8 +56,8 @@ const ROOMS: [Room; 14] = [
 /// Rooms whose string literals may hold statements.
 const STATEMENT_ROOMS: [&str; 3] = ["store", "postgres", "migrate"];
 
-/// Rooms that see the wire's status: the server's side of it, and the demo, a client.
-const STATUS_ROOMS: [&str; 2] = ["grpc", "demo"];
+/// Rooms that see the wire's status: the server's side of it, and the demo and the probe, which are clients.
+const STATUS_ROOMS: [&str; 3] = ["grpc", "demo", "probe"];
 
 /// The room of a file: the first part of its path below `src`.
 fn room_of(path: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 //! `docs/lifecycles.md` draws it; a test compares the drawing with [`RefundLife::after`], stage by stage and news by news.
 
 use crate::domain::names::names;
+use crate::domain::redacted::FreeText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +110,8 @@ pub enum RefundLife {
         submitted_at: DateTime<Utc>,
         /// When it failed, or when the money came back.
         settled_at: DateTime<Utc>,
-        /// Why, as the processor says.
-        failure_reason: String,
+        /// Why, as the processor says; empty once erased.
+        failure_reason: FreeText,
     },
     /// [`RefundStage::Canceled`].
     Canceled {
@@ -127,7 +128,7 @@ pub struct News {
     /// When it happened; it may be heard of much later.
     pub occurred_at: DateTime<Utc>,
     /// Why it failed, as the processor says; empty for other results.
-    pub failure_reason: String,
+    pub failure_reason: FreeText,
     /// When the money can be expected if the processor was called then.
     pub expected: Option<ExpectedWindow>,
 }
@@ -208,12 +209,12 @@ impl RefundLife {
         }
     }
 
-    /// Why it failed; empty when it did not.
+    /// Why it failed, if it did; empty words once erased.
     #[must_use]
-    pub fn failure_reason(&self) -> &str {
+    pub const fn failure_reason(&self) -> Option<&FreeText> {
         match self {
-            Self::Failed { failure_reason, .. } => failure_reason,
-            _ => "",
+            Self::Failed { failure_reason, .. } => Some(failure_reason),
+            _ => None,
         }
     }
 

@@ -3,7 +3,9 @@
 use super::by_hand::MAX_CLAUSE_BYTES;
 use super::credit::{MAX_REASON_BYTES, address, call};
 use super::fields::Fields;
-use crate::command::{Call, DetermineChargeback, GetAccount, ImposeRestriction, LiftRestriction};
+use crate::command::{
+    Call, DetermineChargeback, EraseAccount, GetAccount, ImposeRestriction, LiftRestriction,
+};
 use crate::domain::chargeback::Determination;
 use crate::domain::ids::{AccountId, ChargebackId, RequestId, RestrictionId};
 use crate::domain::restriction::{RestrictionCause, RestrictionKind};
@@ -40,7 +42,7 @@ pub(in crate::grpc) fn impose_restriction(
     let kind = fields.word("kind", kind, restriction_kind);
     let why = read_cause(&mut fields, cause);
     let clause = fields.required_text("clause", clause, MAX_CLAUSE_BYTES);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let chargeback_id = match chargeback_id.as_str() {
         "" if why == Some(RestrictionCause::Chargeback) => {
             fields.wrong("chargeback_id", "is required where a chargeback is the cause")
@@ -60,6 +62,17 @@ pub(in crate::grpc) fn impose_restriction(
     call(fields, address, mutation)
 }
 
+pub(in crate::grpc) fn erase_account(
+    request: v1::EraseAccountRequest,
+    now: DateTime<Utc>,
+) -> Result<Call<EraseAccount>, Status> {
+    let v1::EraseAccountRequest { request_id, account_id, reason } = request;
+    let mut fields = Fields::at(now);
+    let address = address(&mut fields, &request_id, account_id);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
+    call(fields, address, reason.map(|reason| EraseAccount { reason }))
+}
+
 pub(in crate::grpc) fn lift_restriction(
     request: v1::LiftRestrictionRequest,
     now: DateTime<Utc>,
@@ -68,7 +81,7 @@ pub(in crate::grpc) fn lift_restriction(
     let mut fields = Fields::at(now);
     let address = address(&mut fields, &request_id, account_id);
     let restriction_id = fields.own_id("restriction_id", &restriction_id, RestrictionId::parse);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let parts = restriction_id.zip(reason);
     let mutation = parts.map(|(restriction_id, reason)| LiftRestriction { restriction_id, reason });
     call(fields, address, mutation)
@@ -92,7 +105,7 @@ pub(in crate::grpc) fn determine_chargeback(
     let account_id = fields.optional_id("account_id", account_id);
     let chargeback_id = fields.own_id("chargeback_id", &chargeback_id, ChargebackId::parse);
     let determination = fields.word("determination", determination, determination_of);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let mutation = chargeback_id.zip(determination).zip(reason);
     let parts = request_id.zip(account_id).zip(mutation);
     fields.finish(parts.map(|((request_id, account_id), ((chargeback_id, determination), reason))| {

@@ -38,7 +38,7 @@ pub(in crate::grpc) fn grant_credits(
         None => Some(None),
         Some(priority) => fields.number("priority", priority, (0, MAX_PRIORITY)).map(Some),
     };
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let reference = fields.optional_id("reference", reference);
     let parts = source.zip(credits).zip(expires_at).zip(priority).zip(reason).zip(reference);
     let mutation = parts.map(|(((((source, credits), expires_at), priority), reason), reference)| {
@@ -80,7 +80,7 @@ pub(in crate::grpc) fn revoke_credits(
         Some(credits) => fields.credits("credits", credits).map(Some),
     };
     let clause = fields.required_text("clause", clause, MAX_CLAUSE_BYTES);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let parts = target.zip(credits).zip(clause).zip(reason);
     let mutation =
         parts.map(|(((target, credits), clause), reason)| RevokeCredits { target, credits, clause, reason });

@@ -173,7 +173,7 @@ pub(in crate::grpc) fn deliver_credits(
         None => fields.wrong("outcome", "needs `credits` or `undeliverable`"),
         Some(Outcome::Credits(credits)) => fields.credits("credits", credits).map(Delivered::Credits),
         Some(Outcome::Undeliverable(v1::Undeliverable { reason })) => {
-            let reason = fields.required_text("undeliverable.reason", reason, MAX_REASON_BYTES);
+            let reason = fields.required_prose("undeliverable.reason", reason, MAX_REASON_BYTES);
             reason.map(Delivered::Never)
         }
     };
@@ -261,7 +261,7 @@ pub(in crate::grpc) fn restore_credits(
     let attempt = fields.attempt("", job_id, attempt);
     let cause = fields.id("cause", cause);
     let failed_at = fields.past("failed_at", failed_at);
-    let error_message = fields.text("error_message", error_message, MAX_ERROR_BYTES);
+    let error_message = fields.prose("error_message", error_message, MAX_ERROR_BYTES);
     let parts = attempt.zip(cause).zip(failed_at).zip(error_message);
     let mutation = parts.map(|(((attempt, cause), failed_at), error_message)| RestoreCredits {
         attempt,

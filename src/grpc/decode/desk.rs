@@ -76,7 +76,7 @@ pub(in crate::grpc) fn withdraw_refund_request(
     let request_id = fields.request_id(&request_id);
     let account_id = fields.id("account_id", account_id);
     let refund_request_id = fields.own_id("refund_request_id", &refund_request_id, RefundRequestId::parse);
-    let reason = fields.text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.prose("reason", reason, MAX_REASON_BYTES);
     let mutation = refund_request_id
         .zip(reason)
         .map(|(refund_request_id, reason)| WithdrawRefundRequest { refund_request_id, reason });
@@ -103,9 +103,9 @@ pub(in crate::grpc) fn resolve_refund_request(
     let account_id = fields.id("account_id", account_id);
     let refund_request_id = fields.own_id("refund_request_id", &refund_request_id, RefundRequestId::parse);
     let etag = fields.required_text("etag", etag, MAX_ETAG_BYTES);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let resolution = read_resolution(&mut fields, resolution);
-    let note = fields.text("note", note, MAX_TEXT_BYTES);
+    let note = fields.prose("note", note, MAX_TEXT_BYTES);
     let assignee = match assignee {
         None => Some(None),
         Some(assignee) => fields.optional_id::<Actor>("assignee", assignee).map(Some),
@@ -127,17 +127,17 @@ fn read_resolution(fields: &mut Fields, resolution: Option<resolve::Resolution>)
                 0 => Some(RefundMethod::OriginalPayment),
                 told => fields.word("approve.method", told, refund_method),
             };
-            let sentence = fields.text("approve.sentence", sentence, MAX_REASON_BYTES);
+            let sentence = fields.prose("approve.sentence", sentence, MAX_REASON_BYTES);
             Some(Resolution::Approve { remedies: remedies?, method: method?, sentence: sentence? })
         }
         resolve::Resolution::Deny(resolve::Deny { clauses, sentence }) => {
             let clauses = read_clauses(fields, clauses);
-            let sentence = fields.required_text("deny.sentence", sentence, MAX_REASON_BYTES);
+            let sentence = fields.required_prose("deny.sentence", sentence, MAX_REASON_BYTES);
             Some(Resolution::Deny { clauses: clauses?, sentence: sentence? })
         }
         resolve::Resolution::Ask(resolve::Ask { requested_details, sentence }) => {
             let details = read_requested(fields, &requested_details);
-            let sentence = fields.required_text("ask.sentence", sentence, MAX_REASON_BYTES);
+            let sentence = fields.required_prose("ask.sentence", sentence, MAX_REASON_BYTES);
             Some(Resolution::Ask { details: details?, sentence: sentence? })
         }
         resolve::Resolution::Keep(resolve::Keep {}) => Some(Resolution::Keep),

@@ -4,6 +4,7 @@ use crate::command::{PurchaseReference, TimeWindow};
 use crate::domain::credits::Credits;
 use crate::domain::ids::{Attempt, InvalidId, JobId, PaymentId, Provider, PurchaseId, RequestId, check_text};
 use crate::domain::money::{Currency, Money};
+use crate::domain::redacted::FreeText;
 use crate::grpc::page::size_of;
 use crate::grpc::status::{self, Violation};
 use crate::proto::makegood::v1;
@@ -115,6 +116,15 @@ impl Fields {
     /// Text that must say something.
     pub(super) fn required_text(&mut self, field: &str, text: String, max_bytes: usize) -> Option<String> {
         if text.trim().is_empty() { self.wrong(field, MISSING) } else { self.text(field, text, max_bytes) }
+    }
+
+    /// The same for what a person wrote, or a place that may name one.
+    pub(super) fn prose(&mut self, field: &str, text: String, max_bytes: usize) -> Option<FreeText> {
+        self.text(field, text, max_bytes).map(FreeText::new)
+    }
+
+    pub(super) fn required_prose(&mut self, field: &str, text: String, max_bytes: usize) -> Option<FreeText> {
+        self.required_text(field, text, max_bytes).map(FreeText::new)
     }
 
     pub(super) fn credits(&mut self, field: &str, credits: i64) -> Option<Credits> {

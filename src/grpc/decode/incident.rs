@@ -42,7 +42,7 @@ pub(in crate::grpc) fn declare_incident(
     let v1::DeclareIncidentRequest { request_id, title, start_time, end_time, scope, reason } = request;
     let mut fields = Fields::at(now);
     let request_id = fields.request_id(&request_id);
-    let title = fields.required_text("title", title, Incident::MAX_TITLE_BYTES);
+    let title = fields.required_prose("title", title, Incident::MAX_TITLE_BYTES);
     let started_at = fields.past("start_time", start_time);
     let ended_at = fields.optional_past("end_time", end_time);
     if let (Some(started_at), Some(Some(ended_at))) = (started_at, ended_at)
@@ -51,7 +51,7 @@ pub(in crate::grpc) fn declare_incident(
         fields.wrong::<()>("end_time", "must not be before `start_time`");
     }
     let scope = read_scope(&mut fields, scope.unwrap_or_default());
-    let reason = fields.required_text("reason", reason, Incident::MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, Incident::MAX_REASON_BYTES);
     let parts = title.zip(started_at).zip(ended_at).zip(scope).zip(reason);
     let message = parts.map(|((((title, started_at), ended_at), scope), reason)| DeclareIncident {
         title,
@@ -87,7 +87,7 @@ pub(in crate::grpc) fn resolve_incident(
     let request_id = fields.request_id(&request_id);
     let incident_id = fields.own_id("incident_id", &incident_id, IncidentId::parse);
     let ended_at = fields.past("end_time", end_time);
-    let reason = fields.required_text("reason", reason, Incident::MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, Incident::MAX_REASON_BYTES);
     let parts = incident_id.zip(ended_at).zip(reason);
     let message =
         parts.map(|((incident_id, ended_at), reason)| ResolveIncident { incident_id, ended_at, reason });

@@ -65,7 +65,7 @@ pub(in crate::grpc) fn publish_policy(
     let document = read_document(&mut fields, document);
     let effective_from = fields.expiry("effective_from", effective_from);
     let approver = fields.required_text("approver", approver, MAX_APPROVER_BYTES);
-    let reason = fields.required_text("reason", reason, MAX_REASON_BYTES);
+    let reason = fields.required_prose("reason", reason, MAX_REASON_BYTES);
     let parts = request_id.zip(document).zip(effective_from).zip(approver).zip(reason);
     let ((((request_id, document), effective_from), approver), reason) = fields.finish(parts)?;
     let order = PublishPolicy { document, effective_from, approver, reason };

@@ -9,6 +9,7 @@ use crate::command::{
 use crate::domain::chargeback::{ChargebackEvent, ChargebackPhase};
 use crate::domain::ids::{AccountId, RefundId, RefundRequestId, RequestId};
 use crate::domain::money::Money;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::RefundResult;
 use crate::domain::request::{Claim, Details, Evidence, EvidenceKind};
 use crate::proto::makegood::v1;
@@ -89,13 +90,13 @@ pub(super) fn read_claim(claim: v1::Claim) -> Option<Claim> {
 pub(super) fn read_details(fields: &mut Fields, details: v1::RequestDetails) -> Option<Details> {
     let v1::RequestDetails { account_email, purchased_at, amount_paid, explanation, attempted_at, attempt } =
         details;
-    let account_email = fields.text("details.account_email", account_email, MAX_EMAIL_BYTES);
+    let account_email = fields.prose("details.account_email", account_email, MAX_EMAIL_BYTES);
     let purchased_at = fields.optional_past("details.purchased_at", purchased_at);
     let amount_paid = match amount_paid {
         None => Some(None),
         paid => fields.money("details.amount_paid", paid).map(Some),
     };
-    let explanation = fields.text("details.explanation", explanation, MAX_TEXT_BYTES);
+    let explanation = fields.prose("details.explanation", explanation, MAX_TEXT_BYTES);
     let attempted_at = fields.optional_past("details.attempted_at", attempted_at);
     let attempt = match attempt {
         None => Some(None),
@@ -103,7 +104,7 @@ pub(super) fn read_details(fields: &mut Fields, details: v1::RequestDetails) -> 
             fields.attempt("details.attempt.", job_id, attempt).map(Some)
         }
     };
-    let said = |text: String| Some(text).filter(|text| !text.is_empty());
+    let said = |text: FreeText| Some(text).filter(|text| !text.is_empty());
     Some(Details {
         account_email: said(account_email?),
         purchased_at: purchased_at?,
@@ -127,7 +128,7 @@ fn read_item(fields: &mut Fields, index: usize, item: v1::Evidence) -> Option<Ev
     let v1::Evidence { kind, uri, sha256, size_bytes } = item;
     let path = |field: &str| format!("evidence[{index}].{field}");
     let kind = fields.word(&path("kind"), kind, evidence_kind);
-    let uri = fields.required_text(&path("uri"), uri, MAX_URI_BYTES);
+    let uri = fields.required_prose(&path("uri"), uri, MAX_URI_BYTES);
     let sha256 = match sha256.len() {
         SHA256_BYTES => Some(hex::encode(&sha256)),
         _ => fields.wrong(&path("sha256"), "must be 32 bytes"),
@@ -192,11 +193,11 @@ pub(in crate::grpc) fn record_refund_result(
     let refund_id = fields.own_id("refund_id", &refund_id, RefundId::parse);
     let result = fields.word("result", result, refund_result);
     let provider_refund_id = fields.optional_id("provider_refund_id", provider_refund_id);
-    let failure_reason = fields.text("failure_reason", failure_reason, MAX_REASON_BYTES);
+    let failure_reason = fields.prose("failure_reason", failure_reason, MAX_REASON_BYTES);
     if result == Some(RefundResult::Succeeded) && provider_refund_id == Some(None) {
         fields.wrong::<()>("provider_refund_id", "is required when the refund succeeded");
     }
-    match (result, failure_reason.as_ref().map(String::is_empty)) {
+    match (result, failure_reason.as_ref().map(FreeText::is_empty)) {
         (Some(RefundResult::Failed), Some(true)) => {
             fields.wrong::<()>("failure_reason", "is required when the refund failed");
         }

@@ -1,9 +1,11 @@
 //! Accounts and what is kept from them (§3.3, §6).
 
 use super::credit::balance;
-use super::{text_or_empty, timestamp};
-use crate::command::{AccountView, ImposedAnswer, LiftedAnswer, MAX_RESTRICTIONS, Words};
+use super::{exposed, text_or_empty, timestamp};
+use crate::command::{AccountView, ErasureAnswer, ImposedAnswer, LiftedAnswer, MAX_RESTRICTIONS, Words};
+use crate::domain::erasure::Erasure;
 use crate::domain::ids::AccountId;
+use crate::domain::redacted::FreeText;
 use crate::domain::restriction::{Lifting, Restriction, RestrictionCause, RestrictionKind, Standing};
 use crate::proto::makegood::v1;
 
@@ -20,7 +22,7 @@ pub(in crate::grpc) fn get_account(
 pub(in crate::grpc) fn impose_restriction(
     account_id: &AccountId,
     answer: &ImposedAnswer,
-    reason: String,
+    reason: FreeText,
 ) -> v1::ImposeRestrictionResponse {
     let ImposedAnswer { restriction: imposed, account: view, balance: left } = answer;
     let words: Words = imposed.reason_note.map(|note| (note, reason)).into_iter().collect();
@@ -35,7 +37,7 @@ pub(in crate::grpc) fn impose_restriction(
 pub(in crate::grpc) fn lift_restriction(
     account_id: &AccountId,
     answer: &LiftedAnswer,
-    reason: String,
+    reason: FreeText,
 ) -> v1::LiftRestrictionResponse {
     let LiftedAnswer { restriction: lifted, account: view } = answer;
     let note = lifted.lifting.as_ref().and_then(|lifting| lifting.reason_note);
@@ -46,8 +48,33 @@ pub(in crate::grpc) fn lift_restriction(
     }
 }
 
+/// An erasure, with the reason that its caller gave.
+pub(in crate::grpc) fn erase_account(
+    account_id: &AccountId,
+    answer: &ErasureAnswer,
+    reason: FreeText,
+) -> v1::EraseAccountResponse {
+    let ErasureAnswer { erasure: erased, account: view } = answer;
+    let words = Words::from([(erased.reason_note, reason)]);
+    v1::EraseAccountResponse {
+        erasure: Some(erasure(erased, &words)),
+        account: Some(account(account_id, view, &words)),
+    }
+}
+
+fn erasure(erasure: &Erasure, words: &Words) -> v1::Erasure {
+    let Erasure { ordinal, erased_by, erased_at, reason_note, texts } = erasure;
+    v1::Erasure {
+        ordinal: *ordinal,
+        erased_by: erased_by.to_string(),
+        erased_at: Some(timestamp(*erased_at)),
+        reason: exposed(words.get(reason_note)),
+        erased_texts: *texts,
+    }
+}
+
 pub(super) fn account(account_id: &AccountId, view: &AccountView, words: &Words) -> v1::Account {
-    let AccountView { standing, restrictions, created_at, last_seq } = view;
+    let AccountView { standing, restrictions, created_at, last_seq, last_erasure } = view;
     v1::Account {
         account_id: account_id.to_string(),
         standing: standing.0.iter().map(|kind| restriction_kind(*kind).into()).collect(),
@@ -57,6 +84,7 @@ pub(super) fn account(account_id: &AccountId, view: &AccountView, words: &Words)
         may_be_refunded: standing.may_be_refunded(),
         created_at: Some(timestamp(*created_at)),
         last_seq: *last_seq,
+        last_erasure: last_erasure.as_ref().map(|last| erasure(last, words)),
     }
 }
 
@@ -71,6 +99,7 @@ pub(super) fn account_in_force(
         restrictions: restrictions.iter().rev().take(MAX_RESTRICTIONS).cloned().collect(),
         created_at: chrono::DateTime::UNIX_EPOCH,
         last_seq,
+        last_erasure: None,
     };
     v1::Account { created_at: None, ..account(account_id, &view, &Words::new()) }
 }
@@ -87,7 +116,7 @@ fn restriction(restriction: &Restriction, words: &Words) -> v1::Restriction {
         reason_note,
         lifting,
     } = restriction;
-    let said = |note: Option<i32>| note.and_then(|note| words.get(&note)).cloned().unwrap_or_default();
+    let said = |note: Option<i32>| exposed(note.and_then(|note| words.get(&note)));
     let (lifted_at, lifted_by, lift_reason) = match lifting {
         Some(Lifting { at, by, reason_note }) => (Some(timestamp(*at)), by.to_string(), said(*reason_note)),
         None => (None, String::new(), String::new()),

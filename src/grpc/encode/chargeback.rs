@@ -2,12 +2,13 @@
 
 use super::account::{account, account_in_force};
 use super::credit::balance;
-use super::{lot_movement, money, text_or_empty, timestamp};
+use super::{exposed, lot_movement, money, text_or_empty, timestamp};
 use crate::command::{ChargebackAnswer, ChargebackPage, ChargebackView, DeterminationAnswer, Words};
 use crate::domain::chargeback::{
     Chargeback, ChargebackEvent, ChargebackPhase, ChargebackStage, Determination, ReportedEvent,
 };
 use crate::domain::ids::AccountId;
+use crate::domain::redacted::FreeText;
 use crate::proto::makegood::v1;
 
 /// Most events that one dispute shows.
@@ -77,11 +78,11 @@ fn event(told: &ReportedEvent) -> v1::ChargebackEvent {
 pub(in crate::grpc) fn determine_chargeback(
     account_id: &AccountId,
     answer: &DeterminationAnswer,
-    reason: &str,
+    reason: &FreeText,
 ) -> v1::DetermineChargebackResponse {
     let DeterminationAnswer { chargeback: dispute, is_new, moved, account: view } = answer;
     let said = dispute.determined.as_ref().filter(|_| *is_new);
-    let words: Words = said.map(|said| (said.reason_note, reason.to_owned())).into_iter().collect();
+    let words: Words = said.map(|said| (said.reason_note, reason.clone())).into_iter().collect();
     v1::DetermineChargebackResponse {
         chargeback: Some(chargeback(Some(account_id), dispute, &words)),
         account: Some(account(account_id, view, &words)),
@@ -137,7 +138,7 @@ pub(super) fn chargeback(
         determination: determination(determined.map(|determined| determined.determination)).into(),
         determined_by: text_or_empty(determined.map(|determined| &determined.by)),
         determined_at: determined.map(|determined| timestamp(determined.at)),
-        determination_reason: reason.cloned().unwrap_or_default(),
+        determination_reason: exposed(reason),
         events: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Decisions, with every row's result and every fact.
 
-use super::{money, text_or_empty, timestamp};
+use super::{exposed, money, text_or_empty, timestamp};
 use crate::command::{
     Decision, Grant, Outcome, Recommendation, RemedyKind, ReviewReason, RowOutcome, RowResult, StoredDecision,
 };
@@ -19,6 +19,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         trace_id,
         decided_by,
         reason: why,
+        said: _,
     } = stored;
     let Decision {
         outcome: answer,
@@ -28,7 +29,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         recommendation: recommended,
         review_reason: reason,
         requested_details,
-        sentence,
+        sentence: _,
         advice,
         rows,
         policy_version,
@@ -45,7 +46,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         requested_details: requested_details.iter().map(ToString::to_string).collect(),
         review_reason: reason.map_or(v1::ReviewReason::Unspecified, review_reason).into(),
         recommendation: recommended.as_ref().map(recommendation),
-        sentence: sentence.clone(),
+        sentence: stored.sentence().to_owned(),
         advice: advice.clone(),
         rows: rows.iter().map(row_result).collect(),
         policy_version: policy_version.clone(),
@@ -61,7 +62,7 @@ pub(super) fn decision(stored: &StoredDecision) -> v1::Decision {
         trace_id: text_or_empty(trace_id.as_ref()),
         canonical: canonical.clone().into_bytes(),
         decided_by: text_or_empty(decided_by.as_ref()),
-        reason: text_or_empty(why.as_ref()),
+        reason: exposed(why.as_ref()),
     }
 }
 

@@ -76,12 +76,12 @@ fn incident(incident: &Incident) -> v1::Incident {
     let (end_time, resolved_by, resolution) = match incident.ending() {
         None => (None, String::new(), String::new()),
         Some(Ending { ended_at, resolved_by, resolution }) => {
-            (Some(timestamp(*ended_at)), resolved_by.to_string(), resolution.clone())
+            (Some(timestamp(*ended_at)), resolved_by.to_string(), resolution.expose().clone())
         }
     };
     v1::Incident {
         incident_id: incident_id.to_string(),
-        title: title.clone(),
+        title: title.expose().clone(),
         stage: stage(incident.stage()).into(),
         start_time: Some(timestamp(*started_at)),
         end_time,
@@ -89,7 +89,7 @@ fn incident(incident: &Incident) -> v1::Incident {
             account_ids: accounts.iter().map(ToString::to_string).collect(),
             causes: causes.iter().map(ToString::to_string).collect(),
         }),
-        reason: reason.clone(),
+        reason: reason.expose().clone(),
         declared_by: declared_by.to_string(),
         declared_at: Some(timestamp(*declared_at)),
         resolved_by,

@@ -37,7 +37,7 @@ pub(super) fn policy(view: &PolicyView) -> v1::Policy {
         published_at: Some(timestamp(*published_at)),
         published_by: published_by.clone(),
         approver: approver.clone(),
-        reason: reason.clone(),
+        reason: reason.expose().clone(),
     }
 }
 

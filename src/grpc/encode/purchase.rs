@@ -1,7 +1,7 @@
 //! Purchases and their deliveries.
 
 use super::credit::{balance, lot};
-use super::{money, text_or_empty, timestamp};
+use super::{exposed, money, timestamp};
 use crate::command::DeliveryAnswer;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Money;
@@ -70,7 +70,7 @@ pub(super) fn purchase(account_id: &AccountId, purchase: &Purchase) -> v1::Purch
         credits: credits.get(),
         bonus_credits: bonus_credits.get(),
         delivered_credits: delivered_credits.get(),
-        undeliverable_reason: text_or_empty(undeliverable_reason.as_ref()),
+        undeliverable_reason: exposed(undeliverable_reason.as_ref()),
         refunded_credits: refunded_credits.get(),
         paid_at: Some(timestamp(*paid_at)),
         recorded_at: None,

@@ -2,13 +2,14 @@
 
 use super::credit::balance;
 use super::decision::{decision, remedy};
-use super::{attempt_reference, money, text_or_empty, timestamp};
+use super::{attempt_reference, exposed, money, text_or_empty, timestamp};
 use crate::command::{
     ApprovalView, CaseAnswer, CaseView, EvaluateAnswer, Proposal, QueuePage, QueuedRequest, RefundPage,
     RefundResultAnswer,
 };
 use crate::domain::ids::AccountId;
 use crate::domain::note::RequestNote;
+use crate::domain::redacted::FreeText;
 use crate::domain::refund::{ExpectedWindow, Refund, RefundMethod, RefundStage};
 use crate::domain::request::{
     Approval, Claim, Details, Evidence, EvidenceKind, Life, RefundRequest, RequestStage, Response,
@@ -50,8 +51,13 @@ pub(in crate::grpc) fn withdraw_refund_request(
 pub(in crate::grpc) fn resolve_refund_request(
     account_id: &AccountId,
     answer: &CaseAnswer,
+    said: &FreeText,
 ) -> v1::ResolveRefundRequestResponse {
     let CaseAnswer { refund_request: request, decision: stored, refunds } = answer;
+    let mut decided = stored.as_ref().map(decision);
+    if let Some(decided) = decided.as_mut().filter(|_| !said.is_empty()) {
+        decided.sentence.clone_from(said.expose());
+    }
     let given = match &request.life {
         Life::InReview { approvals_required: _, approvals } => approvals.iter().map(endorsement).collect(),
         _ => Vec::new(),
@@ -59,7 +65,7 @@ pub(in crate::grpc) fn resolve_refund_request(
     v1::ResolveRefundRequestResponse {
         // Only the desk resolves, so it may see who approved.
         refund_request: Some(v1::RefundRequest { approvals: given, ..bare(account_id, request, refunds) }),
-        decision: stored.as_ref().map(decision),
+        decision: decided,
     }
 }
 
@@ -77,6 +83,7 @@ pub(in crate::grpc) fn get_refund_request(
         refunds,
         notes,
         approvals,
+        erased_at,
     } = view;
     let told = details(&Details {
         account_email: account_email.clone(),
@@ -86,6 +93,7 @@ pub(in crate::grpc) fn get_refund_request(
     let mut whole = v1::RefundRequest {
         details: Some(told),
         decisions: decisions.iter().map(decision).collect(),
+        erased_at: erased_at.map(timestamp),
         ..bare(account_id, request, refunds)
     };
     if for_desk {
@@ -197,6 +205,7 @@ pub(super) fn bare(account_id: &AccountId, request: &RefundRequest, refunds: &[R
         closed_at: life.closed_at().map(timestamp),
         expires_at: life.expires_at().map(timestamp),
         information_asked: asked.iter().map(ToString::to_string).collect(),
+        erased_at: None,
     }
 }
 
@@ -223,7 +232,11 @@ pub(super) const fn response(response: Response) -> v1::Outcome {
 
 fn note(note: &RequestNote) -> v1::Note {
     let RequestNote { author, written_at, text } = note;
-    v1::Note { text: text.clone(), author: author.to_string(), written_at: Some(timestamp(*written_at)) }
+    v1::Note {
+        text: text.expose().clone(),
+        author: author.to_string(),
+        written_at: Some(timestamp(*written_at)),
+    }
 }
 
 /// An approval without its reason, which can be erased and is not kept with answers.
@@ -241,16 +254,16 @@ fn endorsement(approval: &Approval) -> v1::Approval {
 
 fn approval(view: &ApprovalView) -> v1::Approval {
     let ApprovalView { approval, reason } = view;
-    v1::Approval { reason: text_or_empty(reason.as_ref()), ..endorsement(approval) }
+    v1::Approval { reason: exposed(reason.as_ref()), ..endorsement(approval) }
 }
 
 fn details(details: &Details) -> v1::RequestDetails {
     let Details { account_email, purchased_at, amount_paid, explanation, attempted_at, attempt } = details;
     v1::RequestDetails {
-        account_email: text_or_empty(account_email.as_ref()),
+        account_email: exposed(account_email.as_ref()),
         purchased_at: purchased_at.map(timestamp),
         amount_paid: amount_paid.map(money),
-        explanation: text_or_empty(explanation.as_ref()),
+        explanation: exposed(explanation.as_ref()),
         attempted_at: attempted_at.map(timestamp),
         attempt: attempt.as_ref().map(attempt_reference),
     }
@@ -260,7 +273,7 @@ fn evidence(evidence: &Evidence) -> v1::Evidence {
     let Evidence { kind, uri, sha256, size_bytes } = evidence;
     v1::Evidence {
         kind: evidence_kind(*kind).into(),
-        uri: uri.clone(),
+        uri: uri.expose().clone(),
         // INVARIANT: the digest came as bytes and is kept as their hex.
         sha256: hex::decode(sha256).unwrap_or_default(),
         size_bytes: *size_bytes,
@@ -297,7 +310,7 @@ fn refund(account_id: &AccountId, refund: &Refund) -> v1::Refund {
         created_at: Some(timestamp(*created_at)),
         submitted_at: life.submitted_at().map(timestamp),
         settled_at: life.settled_at().map(timestamp),
-        failure_reason: life.failure_reason().to_owned(),
+        failure_reason: exposed(life.failure_reason()),
         expected_window: life.expected().map(|ExpectedWindow { from, until }| v1::TimeWindow {
             start_time: Some(timestamp(from)),
             end_time: Some(timestamp(until)),

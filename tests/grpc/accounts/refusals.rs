@@ -1,6 +1,7 @@
 //! What cannot be restricted or lifted.
 
 use super::*;
+use crate::canary::words;
 use v1::ChargebackEventKind as Event;
 
 const NOBODYS: &str = "01950000-0000-7000-8000-000000000001";
@@ -69,7 +70,7 @@ async fn what_was_lifted_is_not_lifted_again() {
     let again = service.accounts().lift_restriction(by(LEE, TWO, first.clone())).await.unwrap();
     assert!(is_replayed(&again));
     assert_eq!(again.into_inner(), answer);
-    let other = v1::LiftRestrictionRequest { reason: "another".to_owned(), ..first };
+    let other = v1::LiftRestrictionRequest { reason: words("another"), ..first };
     let refused = service.accounts().lift_restriction(by(LEE, TWO, other)).await;
     assert_eq!(reason(refused).1, "IDEMPOTENCY_KEY_REUSED");
     let lifted = service.account("ada").await.restrictions.remove(0);

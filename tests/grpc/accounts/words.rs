@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audit::found_at;
+use crate::canary::words;
 use sqlx::Executor;
 
 const SHOP: &str = "frontend:shop";
@@ -50,10 +51,15 @@ async fn reasons_lie_in_one_place_and_can_be_erased_without_breaking_a_promise()
     .await
     .unwrap();
     assert_eq!(kept, 0, "answers are kept without words");
-    database.execute("SET ROLE makegood_owner; UPDATE account_note SET text = NULL").await.unwrap();
+    let erasure = v1::EraseAccountRequest {
+        request_id: request_id(),
+        account_id: "ada".to_owned(),
+        reason: words("by ticket 4711"),
+    };
+    service.accounts().erase_account(by(LEE, TWO, erasure)).await.unwrap();
     assert_eq!(reasons(&service, KIM).await, Default::default());
     assert_eq!(found_at(&service, None, TWO).await, []);
-    database.execute("RESET ROLE; SET ROLE makegood_auditor").await.unwrap();
+    database.execute("SET ROLE makegood_auditor").await.unwrap();
     assert!(database.execute("SELECT text FROM account_note").await.is_err(), "an auditor reads no words");
     database.execute("SELECT text_sha256 FROM account_note").await.unwrap();
     service.audited().await;

@@ -3,6 +3,7 @@
 
 use super::{EVENING, LATER, day, found_after, one};
 use crate::by_hand::grant;
+use crate::canary::words;
 use crate::determinations::determination;
 use crate::incidents::{incident, resolution};
 use crate::restorations::restoration;
@@ -56,7 +57,7 @@ const PAYMENTS: &[&str] = &[
 pub(super) async fn full_day() -> Service {
     let service = day().await;
     let reported = v1::RestoreCreditsRequest {
-        error_message: "out of memory".to_owned(),
+        error_message: words("out of memory"),
         ..restore("ada", "job-5", "mystery", LATER)
     };
     let mut reported = when(LATER, reported);
@@ -66,14 +67,14 @@ pub(super) async fn full_day() -> Service {
     let gift = grant("ada", v1::LotSource::Promotion, 10);
     service.credits().grant_credits(when(LATER, gift)).await.unwrap();
     let details = v1::RequestDetails {
-        account_email: "eve@example.com".to_owned(),
-        explanation: "it does not work".to_owned(),
+        account_email: words("eve@example.com"),
+        explanation: words("it does not work"),
         purchased_at: Some(timestamp(LATER)),
         ..Default::default()
     };
     let paper = v1::Evidence {
         kind: v1::EvidenceKind::Log.into(),
-        uri: "https://example.com/log".to_owned(),
+        uri: words("https://example.com/log"),
         sha256: vec![7; 32],
         size_bytes: 9,
     };
@@ -86,6 +87,9 @@ pub(super) async fn full_day() -> Service {
     service.refunds().evaluate_request(when(LATER, request)).await.unwrap();
     service.decided_by_a_person().await;
     service.restricted_by_persons().await;
+    let gift = grant("zoe", v1::LotSource::Promotion, 10);
+    service.credits().grant_credits(when(LATER, gift)).await.unwrap();
+    service.erased_account("zoe", LATER).await;
     let incident_id = service.declared(incident(None)).await.incident_id;
     let over = resolution(&incident_id, "2025-03-05T19:00:00Z");
     service.incidents().resolve_incident(when(LATE, over)).await.unwrap();
@@ -143,8 +147,8 @@ impl Service {
             account_id: "eve".to_owned(),
             refund_request_id: request.refund_request_id.clone(),
             etag: request.etag.clone(),
-            reason: "it was our fault".to_owned(),
-            note: "called her".to_owned(),
+            reason: words("it was our fault"),
+            note: words("called her"),
             assignee: Some("agent:kim".to_owned()),
             resolution: Some(resolve::Resolution::Approve(approve)),
         };

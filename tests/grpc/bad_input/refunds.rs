@@ -2,6 +2,7 @@
 
 use super::credits::named;
 use super::{Cases, NOON};
+use crate::canary::words;
 use crate::service::{Service, chargeback, evaluate, refund_result, usd};
 use makegood::proto::makegood::v1;
 use v1::{ChargebackEventKind, Claim, RefundResult};
@@ -18,7 +19,7 @@ fn attempt(m: &mut v1::EvaluateRequestRequest) -> &mut v1::AttemptReference {
 fn paper(m: &mut v1::EvaluateRequestRequest) -> &mut v1::Evidence {
     let good = v1::Evidence {
         kind: v1::EvidenceKind::Log.into(),
-        uri: "evidence://1".to_owned(),
+        uri: words("evidence://1"),
         sha256: vec![1; 32],
         size_bytes: 1,
     };

@@ -1,16 +1,17 @@
 //! Previews, which write nothing, and cases read again.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{Service, is_replayed, reason};
 use tonic::Code;
 
 /// A request with everything that §5.2 asks for.
 fn in_full(validate_only: bool) -> v1::EvaluateRequestRequest {
     let details = v1::RequestDetails {
-        account_email: "ada@example.org".to_owned(),
+        account_email: words("ada@example.org"),
         purchased_at: Some(timestamp(NOON)),
         amount_paid: crate::service::usd(999),
-        explanation: "I clicked twice\nand paid twice".to_owned(),
+        explanation: words("I clicked twice\nand paid twice"),
         attempted_at: Some(timestamp(NOON)),
         attempt: Some(v1::AttemptReference { job_id: "job-1".to_owned(), attempt: 1 }),
     };

@@ -1,6 +1,7 @@
 //! §4.2: what becomes of a refund at the processor.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{Service, fields, reason, refund_result};
 use tonic::Code;
 use v1::{RefundResult, RefundStage};
@@ -56,7 +57,7 @@ async fn a_refund_that_failed_gives_the_credits_back_and_can_be_decided_again() 
     let refund_id = approved(&service).await;
     let failed = told(&service, &refund_id, RefundResult::Failed, &hours(2)).await;
     let refund = failed.refund.unwrap();
-    assert_eq!((refund.stage(), refund.failure_reason.as_str()), (RefundStage::Failed, "account closed"));
+    assert_eq!((refund.stage(), refund.failure_reason), (RefundStage::Failed, words("account closed")));
     let reopened = failed.refund_request.unwrap();
     assert_eq!(reopened.stage(), RefundRequestStage::InReview);
     taken_back(&service, &reopened, &hours(2)).await;

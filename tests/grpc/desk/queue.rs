@@ -1,6 +1,7 @@
 //! `ListRefundRequests`: the queue by urgency, its filters, and pages that stay whole while others write.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{reason, timestamp};
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
@@ -97,7 +98,10 @@ async fn each_request_shows_its_last_decision_briefly() {
     assert_eq!(listed.len(), 1);
     let decisions = &listed[0].decisions;
     assert_eq!((decisions.len(), decisions[0].decided_by.as_str()), (1, MARIA));
-    assert_eq!((decisions[0].outcome(), decisions[0].reason.as_str()), (Outcome::Deny, "looked at it"));
+    assert_eq!(
+        (decisions[0].outcome(), decisions[0].reason.as_str()),
+        (Outcome::Deny, words("looked at it").as_str())
+    );
     assert!(decisions[0].rows.is_empty() && decisions[0].facts.is_empty());
     assert_eq!((listed[0].account_id.as_str(), listed[0].etag.as_str()), ("ada", "2"));
     let theirs = Query { account_id: "ada".to_owned(), ..Query::default() };

@@ -1,6 +1,7 @@
 //! `ResolveRefundRequest`: a person decides, within what the ledger, the policy and another pair of eyes allow.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{reason, refund_result, timestamp, usd};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -39,7 +40,7 @@ async fn a_person_approves_what_is_unused_and_the_ledger_moves_exactly_that() {
     assert!(crate::service::is_replayed(&again));
     // The reason is for support and auditors.
     let reason_of = |request: v1::RefundRequest| request.decisions[1].reason.clone();
-    assert_eq!(reason_of(case(&service, &request.refund_request_id).await), "looked at it");
+    assert_eq!(reason_of(case(&service, &request.refund_request_id).await), words("looked at it"));
     assert_eq!(reason_of(case_for(&service, SHOP, &request.refund_request_id).await), "");
     let paid = refund_result("ada", &refund.refund_id, RefundResult::Succeeded, TUESDAY);
     let settled = service.refunds().record_refund_result(when(TUESDAY, paid)).await.unwrap().into_inner();
@@ -51,15 +52,14 @@ async fn a_person_approves_what_is_unused_and_the_ledger_moves_exactly_that() {
 async fn a_person_denies_with_clauses_and_a_sentence() {
     let service = Service::start().await;
     let request = in_review(&service).await;
-    let no =
-        v1::ResolveRefundRequestRequest { note: "third time".to_owned(), ..resolution(&request, denial()) };
+    let no = v1::ResolveRefundRequestRequest { note: words("third time"), ..resolution(&request, denial()) };
     let answer = resolve_by(&service, MARIA, TUESDAY, no).await.unwrap().into_inner();
     let (after, decision) = (answer.refund_request.unwrap(), answer.decision.unwrap());
     assert_eq!((after.stage(), after.closed_at), (Stage::Denied, Some(timestamp(TUESDAY))));
     assert_eq!((decision.outcome(), decision.clauses), (Outcome::Deny, vec!["5.3".to_owned()]));
     assert!(decision.sentence.contains("heavily used"));
     let notes = case(&service, &request.refund_request_id).await.notes;
-    assert_eq!(notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["third time"]);
+    assert_eq!(notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), [words("third time")]);
     assert_eq!(service.balance("ada", TUESDAY).await, (100, 0, 0));
     service.audited().await;
 }
@@ -70,7 +70,7 @@ async fn a_person_asks_and_the_answer_goes_through_the_policy_again() {
     let request = in_review(&service).await;
     let question = resolve::Ask {
         requested_details: vec!["logs".to_owned(), "attempted_at".to_owned()],
-        sentence: "Which attempts do you mean (§5.2)?".to_owned(),
+        sentence: words("Which attempts do you mean (§5.2)?"),
     };
     let ask = resolution(&request, resolve::Resolution::Ask(question));
     let answer = resolve_by(&service, MARIA, TUESDAY, ask).await.unwrap().into_inner();
@@ -157,7 +157,7 @@ async fn above_the_limit_two_different_people_must_approve_the_same() {
         approvals.iter().map(|one| (one.approver.as_str(), one.remedies[0].kind())).collect();
     let (full, unused) = (RemedyKind::RefundFull, RemedyKind::RefundUnused);
     assert_eq!(approvers, [(MARIA, full), (KIM, unused), (MARIA, full), (KIM, full)]);
-    assert!(approvals.iter().all(|one| one.reason == "looked at it"));
+    assert!(approvals.iter().all(|one| one.reason == words("looked at it")));
     assert!(case_for(&service, SHOP, &request.refund_request_id).await.approvals.is_empty());
     service.audited().await;
 }
@@ -179,8 +179,8 @@ async fn keeping_a_request_leaves_it_with_a_note_and_somebody_to_work_on_it() {
     let service = Service::start().await;
     let request = in_review(&service).await;
     let mine = v1::ResolveRefundRequestRequest {
-        reason: "waiting for the invoice".to_owned(),
-        note: "asked accounting".to_owned(),
+        reason: words("waiting for the invoice"),
+        note: words("asked accounting"),
         assignee: Some(KIM.to_owned()),
         ..resolution(&request, keep())
     };
@@ -197,9 +197,13 @@ async fn keeping_a_request_leaves_it_with_a_note_and_somebody_to_work_on_it() {
     let free = resolve_by(&service, KIM, TUESDAY, nobody).await.unwrap().into_inner().refund_request.unwrap();
     assert_eq!(free.assignee, "");
     let notes = case(&service, &request.refund_request_id).await.notes;
-    let said: Vec<_> = notes.iter().map(|note| (note.author.as_str(), note.text.as_str())).collect();
-    let kims = (KIM, "looked at it");
-    assert_eq!(said, [(MARIA, "waiting for the invoice"), (MARIA, "asked accounting"), kims, kims]);
+    let said: Vec<_> = notes.into_iter().map(|note| (note.author, note.text)).collect();
+    let by = |author: &str, text| (author.to_owned(), words(text));
+    let kims = by(KIM, "looked at it");
+    assert_eq!(
+        said,
+        [by(MARIA, "waiting for the invoice"), by(MARIA, "asked accounting"), kims.clone(), kims]
+    );
     service.audited().await;
 }
 

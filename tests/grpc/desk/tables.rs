@@ -1,6 +1,7 @@
 //! The tables of `docs/lifecycles.md`, and everything that a caller can read of an account.
 
 use super::*;
+use crate::canary::words;
 
 const DOCUMENT: &str = include_str!("../../../docs/lifecycles.md");
 
@@ -80,7 +81,7 @@ pub(crate) const LONG_BEFORE: &str = "2025-01-31T12:00:00Z";
 pub(crate) fn question() -> resolve::Resolution {
     resolve::Resolution::Ask(resolve::Ask {
         requested_details: vec!["logs".to_owned()],
-        sentence: "Which attempts do you mean (§5.2)?".to_owned(),
+        sentence: words("Which attempts do you mean (§5.2)?"),
     })
 }
 

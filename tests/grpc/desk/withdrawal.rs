@@ -1,6 +1,7 @@
 //! `WithdrawRefundRequest`, and the rule of one open request for each purchase.
 
 use super::*;
+use crate::canary::words;
 use crate::service::{reason, timestamp};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -9,15 +10,14 @@ use tonic_types::StatusExt;
 async fn a_request_can_be_taken_back_until_it_is_decided() {
     let service = Service::start().await;
     let request = in_review(&service).await;
-    let told =
-        v1::WithdrawRefundRequestRequest { reason: "I found a use.".to_owned(), ..withdrawal(&request) };
+    let told = v1::WithdrawRefundRequestRequest { reason: words("I found a use."), ..withdrawal(&request) };
     let answer = withdraw(&service, TUESDAY, told).await.unwrap().into_inner().refund_request.unwrap();
     assert_eq!((answer.stage(), answer.closed_at), (Stage::Withdrawn, Some(timestamp(TUESDAY))));
     let again = withdraw(&service, TUESDAY, withdrawal(&request)).await;
     assert_eq!(reason(again), (Code::FailedPrecondition, "REQUEST_STAGE_CONFLICT".to_owned()));
     let noted = case(&service, &request.refund_request_id).await.notes;
-    let noted: Vec<_> = noted.iter().map(|note| (note.author.as_str(), note.text.as_str())).collect();
-    assert_eq!(noted, [(SHOP, "I found a use.")]);
+    let noted: Vec<_> = noted.into_iter().map(|note| (note.author, note.text)).collect();
+    assert_eq!(noted, [(SHOP.to_owned(), words("I found a use."))]);
     // What customers said of support is not for customers, nor what support said.
     assert!(case_for(&service, SHOP, &request.refund_request_id).await.notes.is_empty());
     service.audited().await;

@@ -2,6 +2,7 @@
 
 use super::{NOON, Seen, facts, hours};
 use crate::by_hand::grant;
+use crate::canary::words;
 use crate::service::{Service, capture, evaluate, hold, later, request_id, timestamp, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
@@ -88,11 +89,11 @@ pub(super) async fn attempts(service: &Service, seen: &mut Seen) {
 async fn outages(service: &Service, seen: &mut Seen, request: v1::EvaluateRequestRequest) {
     let incident = v1::DeclareIncidentRequest {
         request_id: request_id(),
-        title: "render farm down".to_owned(),
+        title: words("render farm down"),
         start_time: Some(timestamp(&later(NOON, TimeDelta::minutes(270)))),
         end_time: None,
         scope: None,
-        reason: "power cut".to_owned(),
+        reason: words("power cut"),
     };
     let declared =
         service.incidents().declare_incident(when(&hours(6), incident)).await.unwrap().into_inner();
@@ -114,7 +115,7 @@ async fn outages(service: &Service, seen: &mut Seen, request: v1::EvaluateReques
         request_id: request_id(),
         incident_id: declared.incident.unwrap().incident_id,
         end_time: Some(timestamp(&hours(6))),
-        reason: "power is back".to_owned(),
+        reason: words("power is back"),
     };
     service.incidents().resolve_incident(when(&hours(7), resolution)).await.unwrap();
     let found = facts(service, request.clone(), &hours(8)).await;

@@ -1,6 +1,7 @@
 //! The purchase, the money that went back, the bank and the account.
 
 use super::{NOON, Seen, facts, hours};
+use crate::canary::words;
 use crate::service::{Service, delivery, evaluate, hold, later, purchase, refund_result, usd, when};
 use chrono::TimeDelta;
 use makegood::proto::makegood::v1;
@@ -81,7 +82,7 @@ async fn others(service: &Service, seen: &mut Seen) {
     record(service, free, &hours(1)).await;
     let found = facts(service, evaluate("buyer", "pay-free", other), &hours(2)).await;
     seen.take(&found, &[("price_minor", "0"), ("price_reduced", "false"), ("list_price_minor", "0")]);
-    let never = v1::Undeliverable { reason: "the package was withdrawn".to_owned() };
+    let never = v1::Undeliverable { reason: words("the package was withdrawn") };
     let request = v1::DeliverCreditsRequest {
         outcome: Some(v1::deliver_credits_request::Outcome::Undeliverable(never)),
         ..delivery("buyer", "pay-renewal", 100, &hours(2))

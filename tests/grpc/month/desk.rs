@@ -1,6 +1,7 @@
 //! Customers who ask and people who answer.
 
 use super::life::{Event, Life};
+use crate::canary::words;
 use crate::service::{by_payment, evaluate, request_id, timestamp};
 use chrono::{DateTime, Datelike, Days, NaiveTime, TimeDelta, Utc, Weekday};
 use makegood::proto::makegood::v1;
@@ -152,7 +153,7 @@ impl Life {
             account_id: self.account_id.clone(),
             refund_request_id: self.cases[case].id.clone(),
             purchase: named.as_deref().and_then(by_payment),
-            details: Some(v1::RequestDetails { explanation: "it was so".to_owned(), ..Default::default() }),
+            details: Some(v1::RequestDetails { explanation: words("it was so"), ..Default::default() }),
             evidence: paper.into_iter().collect(),
         };
         let request = self.by("frontend:shop", told);
@@ -197,11 +198,11 @@ impl Life {
         let request = self.read(case).await;
         let denial = resolve::Resolution::Deny(resolve::Deny {
             clauses: vec!["5.3".to_owned()],
-            sentence: "We decline late requests when the credits are heavily used (§5.3).".to_owned(),
+            sentence: words("We decline late requests when the credits are heavily used (§5.3)."),
         });
         let question = resolve::Resolution::Ask(resolve::Ask {
             requested_details: vec!["logs".to_owned()],
-            sentence: "Which attempts do you mean (§5.2)?".to_owned(),
+            sentence: words("Which attempts do you mean (§5.2)?"),
         });
         // Who was promised money by one person is not kept waiting by the next.
         let is_half_done = request.approvals_required == 2 && !request.approvals.is_empty();
@@ -245,7 +246,7 @@ impl Life {
             account_id: self.account_id.clone(),
             refund_request_id: read.refund_request_id.clone(),
             etag: read.etag.clone(),
-            reason: "looked at it".to_owned(),
+            reason: words("looked at it"),
             resolution: Some(resolution),
             ..Default::default()
         };

@@ -1,6 +1,7 @@
 //! The shop and the workers: payments told late and twice, deliveries in parts, attempts that end in every way.
 
 use super::life::{Ends, Event, Life};
+use crate::canary::words;
 use crate::service::{capture, delivery, hold, purchase, release, request_id, restore, timestamp};
 use chrono::{DateTime, TimeDelta, Utc};
 use makegood::proto::makegood::v1;
@@ -68,7 +69,7 @@ impl Life {
     }
 
     pub(crate) async fn give_up(&mut self, payment: usize) {
-        let never = v1::Undeliverable { reason: "the queue lost it".to_owned() };
+        let never = v1::Undeliverable { reason: words("the queue lost it") };
         let request = v1::DeliverCreditsRequest {
             outcome: Some(Outcome::Undeliverable(never)),
             ..delivery(&self.account_id, &self.payments[payment].id, 1, &self.at())
@@ -84,7 +85,7 @@ impl Life {
             source: v1::LotSource::Promotion.into(),
             credits: 25,
             expires_at: Some(timestamp(&expires.to_rfc3339())),
-            reason: "spring".to_owned(),
+            reason: words("spring"),
             ..Default::default()
         };
         self.service.credits().grant_credits(self.by("admin:root", request)).await.unwrap();

@@ -4,6 +4,7 @@ use super::auditor::Auditor;
 use super::lots::DAY;
 use super::restrictions::{imposition, lifting};
 use super::wishes::Act;
+use crate::canary::words;
 use crate::service;
 use makegood::proto::makegood::v1;
 use v1::{ChargebackEventKind as Event, Claim, LotSource, RefundResult};
@@ -172,7 +173,7 @@ impl Act {
             }
             Self::GiveUp { payment } => {
                 let mut request = service::delivery(account_id, &of.payment(payment % PAYMENTS), 1, &at);
-                let reason = "the queue lost it".to_owned();
+                let reason = words("the queue lost it");
                 request.outcome = Some(Outcome::Undeliverable(v1::Undeliverable { reason }));
                 Call::Deliver(request)
             }
@@ -248,7 +249,7 @@ fn grant(of: &Auditor, source: u8, credits: i64) -> v1::GrantCreditsRequest {
         account_id: of.account_id.clone(),
         source: sources[usize::from(source % 3)].into(),
         credits,
-        reason: "a gift".to_owned(),
+        reason: words("a gift"),
         ..Default::default()
     }
 }
@@ -269,7 +270,7 @@ fn revoke(of: &Auditor, target: u8, credits: Option<i64>) -> v1::RevokeCreditsRe
         target: Some(target),
         credits,
         clause: "3.3".to_owned(),
-        reason: "a mistake".to_owned(),
+        reason: words("a mistake"),
     }
 }
 

@@ -6,6 +6,7 @@ use super::auditor::Said;
 use super::calls::Call;
 use super::lots::DAY;
 use super::teller::Teller;
+use crate::canary::words;
 use crate::service::{Service, capture, hold, instant, release, request_id, restore};
 use makegood::proto::makegood::v1;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ fn grant(account_id: &str, credits: i64, days: Option<i64>) -> Call {
         source: v1::LotSource::Promotion.into(),
         credits,
         expires_at,
-        reason: "a gift".to_owned(),
+        reason: words("a gift"),
         ..Default::default()
     })
 }

@@ -4,13 +4,13 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
 use tonic::transport::Identity;
 
 /// Who vouches for certificates.
-pub(super) struct Authority {
-    pub(super) pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: rcgen::Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -19,7 +19,7 @@ impl Authority {
     }
 
     /// A certificate and its key: DNS names, and URIs where they have a scheme.
-    pub(super) fn certificate(&self, names: &[&str]) -> (String, String) {
+    pub(crate) fn certificate(&self, names: &[&str]) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         let san = |name: &&str| {

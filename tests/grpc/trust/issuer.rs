@@ -29,13 +29,13 @@ pub(super) fn seconds_from_now(seconds: i64) -> i64 {
 }
 
 /// Who signs tokens with a key on the curve P-256.
-pub(super) struct Issuer {
+pub(crate) struct Issuer {
     pub(super) kid: String,
     key: EcdsaKeyPair,
 }
 
 impl Issuer {
-    pub(super) fn new(kid: &str) -> Self {
+    pub(crate) fn new(kid: &str) -> Self {
         let (random, scheme) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
         let key = EcdsaKeyPair::generate_pkcs8(scheme, &random).unwrap();
         let key = EcdsaKeyPair::from_pkcs8(scheme, key.as_ref(), &random).unwrap();
@@ -60,7 +60,7 @@ impl Issuer {
     }
 
     /// A good token.
-    pub(super) fn token(&self, role: &str, subject: &str) -> String {
+    pub(crate) fn token(&self, role: &str, subject: &str) -> String {
         self.saying(&Self::claims(role, subject))
     }
 
@@ -172,7 +172,7 @@ impl KeyServer {
     }
 }
 
-pub(super) fn key_set(issuers: &[&Issuer]) -> String {
+pub(crate) fn key_set(issuers: &[&Issuer]) -> String {
     let keys: Vec<Value> = issuers.iter().map(|issuer| issuer.jwk()).collect();
     json!({ "keys": keys }).to_string()
 }

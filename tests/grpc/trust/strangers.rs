@@ -1,6 +1,7 @@
 //! A frontend acts for one account: whatever is another's does not exist for it.
 
 use super::{Code, Issuer, Method, Request, Service, StatusExt, guarded, methods, request_id, with};
+use crate::canary::words;
 use crate::service::{capture, delivery, evaluate, fields, hold, purchase, reason};
 use makegood::domain::role::Role;
 use makegood::grpc::access::METHODS;
@@ -161,7 +162,7 @@ async fn anothers_thing_is_not_found_among_ones_own() {
     not_found(withdraw(&two.his.request).await.unwrap_err(), withdraw(NOTHING).await.unwrap_err());
 
     let more = |id: &str| {
-        let details = Some(v1::RequestDetails { explanation: "please".to_owned(), ..Default::default() });
+        let details = Some(v1::RequestDetails { explanation: words("please"), ..Default::default() });
         two.ada(v1::ProvideInformationRequest {
             request_id: request_id(),
             account_id: "ada".to_owned(),
@@ -287,7 +288,7 @@ async fn what_support_wrote_and_who_else_was_concerned_is_not_for_customers() {
         account_id: "ada".to_owned(),
         refund_request_id: id.clone(),
         etag: read.etag,
-        reason: "looks like her brother".to_owned(),
+        reason: words("looks like her brother"),
         resolution: Some(Resolution::Keep(Keep::default())),
         ..Default::default()
     };
@@ -304,10 +305,10 @@ async fn what_support_wrote_and_who_else_was_concerned_is_not_for_customers() {
         v1::IncidentScope { account_ids: vec!["ada".to_owned(), "bob".to_owned()], causes: Vec::new() };
     let declared = v1::DeclareIncidentRequest {
         request_id: request_id(),
-        title: "no pictures".to_owned(),
+        title: words("no pictures"),
         start_time: Some(crate::service::timestamp(NOON)),
         scope: Some(scope.clone()),
-        reason: "a disk was full".to_owned(),
+        reason: words("a disk was full"),
         ..Default::default()
     };
     incidents.declare_incident(with(&kim, declared)).await.unwrap();
