@@ -27,6 +27,7 @@ pub mod policy;
 pub mod policy_command;
 #[cfg(feature = "server")]
 pub mod postgres;
+#[cfg(feature = "server")]
 pub mod probe;
 pub mod proto;
 #[cfg(feature = "server")]
