@@ -163,8 +163,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         Some(files) => Some(Tls::open(files, grpc_web.is_some()).await?),
         None => None,
     };
-    let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
-    let local_addr = listener.local_addr().map_err(|error| Error::Listen(listen, error))?;
+    let (socket, local_addr) = bind(listen).await?;
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -194,7 +193,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         Some(origins) => Served::GrpcAndWeb(Box::new(Web::new(services, origins, limits.request_timeout))),
         None => Served::Grpc(services),
     };
-    let listener = Listener { socket: listener, tls, max_connections: limits.max_connections };
+    let listener = Listener { socket, tls, max_connections: limits.max_connections };
     let server = listener.serve(services, stopped);
     health.set_service_status("", ServingStatus::Serving).await;
     let (task, decisions) = (tokio::spawn(server), api.decisions().clone());
@@ -267,4 +266,12 @@ impl Running {
             }
         }
     }
+}
+
+/// Takes an address, and says which where the port was left open.
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let taken = |error| Error::Listen(listen, error);
+    let socket = TcpListener::bind(listen).await.map_err(taken)?;
+    let local_addr = socket.local_addr().map_err(taken)?;
+    Ok((socket, local_addr))
 }

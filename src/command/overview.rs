@@ -20,9 +20,7 @@ impl Desk {
     pub async fn overview(&self, clock: Clock) -> Result<Overview, Error> {
         self.read(Look { now: clock.now() }).await
     }
-}
 
-impl Desk {
     /// How much of the pool is in use now.
     #[must_use]
     pub fn pool_state(&self) -> PoolState {

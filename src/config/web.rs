@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn an_origin_is_written_as_browsers_send_it() {
         for right in ["https://shop.example", "http://localhost:5173", "https://10.0.0.1:8443"] {
-            assert_eq!(origin(right).is_ok(), right != "{right}");
+            assert!(origin(right).is_ok(), "{right}");
         }
         for wrong in [
             "*",

@@ -7,7 +7,6 @@ use crate::grpc::{Gate, Observed, Quota, Served};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
@@ -34,9 +33,7 @@ impl Running {
     /// # Errors
     /// [`Error::Listen`] when the address is taken.
     pub async fn with_health(mut self, listen: SocketAddr) -> Result<Self, Error> {
-        let taken = |error| Error::Listen(listen, error);
-        let socket = TcpListener::bind(listen).await.map_err(taken)?;
-        let local_addr = socket.local_addr().map_err(taken)?;
+        let (socket, local_addr) = super::bind(listen).await?;
         let health = HealthServer::new(HealthService::from_health_reporter(self.health.clone()));
         // There is nothing behind this gate that asks who calls.
         let services =

@@ -21,7 +21,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// What was found in the database last, and when; `None` before the first time.
@@ -79,9 +78,7 @@ impl Running {
     /// # Errors
     /// [`Error::Listen`] when the address is taken.
     pub async fn with_metrics(mut self, listen: SocketAddr, interval: Duration) -> Result<Self, Error> {
-        let taken = |error| Error::Listen(listen, error);
-        let listener = TcpListener::bind(listen).await.map_err(taken)?;
-        let local_addr = listener.local_addr().map_err(taken)?;
+        let (listener, local_addr) = super::bind(listen).await?;
         let looked = Arc::new(Looked::default());
         looked.look(&self.desk).await;
         let registry = registry(&self.calls, &self.decisions, &self.desk, &looked);
