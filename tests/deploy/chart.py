@@ -14,6 +14,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+from checks import Checks
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "makegood"
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -26,15 +28,7 @@ FOREIGN = {
     "PrometheusRule": {"groups"},
 }
 
-checks = 0
-
-
-def check(holds, what):
-    """One assertion; all of them are counted, so that a run without any is seen."""
-    global checks
-    checks += 1
-    if not holds:
-        sys.exit(f"chart: {what}")
+check = Checks("chart")
 
 
 def load(path):
@@ -364,4 +358,4 @@ every_value_matters()
 bad_values_are_refused()
 templates_read_no_other_values()
 print(f"chart: Helm {helm.helm_sdk_version()}, Kubernetes {' and '.join(KUBERNETES)}")
-print(f"{checks} passed, 0 failed")
+check.done()

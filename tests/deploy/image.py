@@ -14,15 +14,10 @@ from pathlib import Path
 
 import yaml
 
+from checks import Checks
+
 ROOT = Path(__file__).resolve().parents[2]
-checks = 0
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    if not holds:
-        sys.exit(f"image: {what}")
+check = Checks("image")
 
 
 def instructions():
@@ -140,4 +135,4 @@ one_program_is_shipped(build, ship, what_is_copied_is_enough(build))
 services = compose_is_read(sys.argv[1])
 the_collector_is_wired(services)
 every_setting_exists(sys.argv[2], ship, services)
-print(f"{checks} passed, 0 failed")
+check.done()
