@@ -31,6 +31,8 @@ pub mod postgres;
 pub mod probe;
 pub mod proto;
 #[cfg(feature = "server")]
+mod reach;
+#[cfg(feature = "server")]
 mod records;
 #[cfg(feature = "server")]
 pub mod serve;

@@ -10,17 +10,17 @@ use crate::proto::makegood::v1::{
     Claim, Decision, EvaluateRequestRequest, Money, PurchaseKind, PurchaseReference, RecordPurchaseRequest,
     purchase_reference,
 };
+use crate::reach::{address, reason};
 use anyhow::{Context, anyhow, bail};
 use prost_types::Timestamp;
 use std::path::Path;
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_types::StatusExt;
 
 /// What is there answers at once; what is not should not keep a probe waiting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -139,9 +139,7 @@ impl Caller {
 
 async fn connect(service: &ServiceSettings) -> anyhow::Result<Channel> {
     let ServiceSettings { endpoint, .. } = service;
-    let address = Endpoint::from_shared(endpoint.clone())
-        .with_context(|| format!("`{endpoint}` is no address, write it as http://127.0.0.1:50051"))?;
-    let mut address = address.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
+    let mut address = address(endpoint, CONNECT_TIMEOUT, CALL_TIMEOUT)?;
     if let Some(ca) = service.ca() {
         let authorities = Certificate::from_pem(read(ca).await?);
         let tls = ClientTlsConfig::new().ca_certificate(authorities);
@@ -167,11 +165,6 @@ async fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn refusal(endpoint: &str, method: &str, status: &Status) -> anyhow::Error {
     anyhow!("{endpoint} refused {method}: {} ({:?})", status.message(), status.code())
-}
-
-/// The service's name for why it refused; empty when it gave none.
-fn reason(status: &Status) -> String {
-    status.get_details_error_info().map_or_else(String::new, |info| info.reason)
 }
 
 /// Tells the person or the log that asked.

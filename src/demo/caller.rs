@@ -2,14 +2,14 @@
 
 use crate::proto::makegood::v1::credit_service_client::CreditServiceClient;
 use crate::proto::makegood::v1::refund_service_client::RefundServiceClient;
+use crate::reach::{address, reason};
 use anyhow::{Context, anyhow, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use prost_types::Timestamp;
 use std::time::Duration;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
-use tonic_types::StatusExt;
 
 /// The metadata by which a service in development mode is told the time.
 const TEST_CLOCK_KEY: &str = "makegood-test-clock";
@@ -37,10 +37,7 @@ impl Caller {
                 "the demo speaks no TLS: run it beside the service, with an endpoint that begins with http://"
             );
         }
-        let address = Endpoint::from_shared(endpoint.to_owned())
-            .with_context(|| format!("`{endpoint}` is no address, write it as http://127.0.0.1:50051"))?;
-        let address = address.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT);
-        let channel = address
+        let channel = address(endpoint, CONNECT_TIMEOUT, CALL_TIMEOUT)?
             .connect()
             .await
             .map_err(|_| anyhow!("nothing answers at {endpoint}; start it with `cargo run`"))?;
@@ -96,11 +93,6 @@ fn refusal(endpoint: &str, method: &str, status: &Status) -> anyhow::Error {
         }
         code => anyhow!("the service at {endpoint} refused {method}: {} ({code:?})", status.message()),
     }
-}
-
-/// The service's name for why it refused; empty when it gave none.
-pub(super) fn reason(status: &Status) -> String {
-    status.get_details_error_info().map_or_else(String::new, |info| info.reason)
 }
 
 /// A call whose test clock stands at an instant.

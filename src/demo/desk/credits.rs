@@ -1,10 +1,11 @@
 //! What payments and workers tell: purchases, deliveries, attempts.
 
 use super::{Desk, Owed, PROVIDER, request_id};
-use crate::demo::caller::{reason, timestamp};
+use crate::demo::caller::timestamp;
 use crate::demo::teller::Mood;
 use crate::demo::words;
 use crate::proto::makegood::v1::{self, Bucket};
+use crate::reach::reason;
 use anyhow::Context;
 use v1::deliver_credits_request::Outcome as Delivery;
 use v1::purchase_reference::Reference;
